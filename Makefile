@@ -1,0 +1,56 @@
+# Every target sets up what it needs in .venv. `make` lists the targets.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CORE := $(VENV)/.core
+DEV := $(VENV)/.dev
+
+.PHONY: help setup demo test test-slow check wheel-check bench gpu-check gpu-bench graphs clean
+
+help:
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(CORE): pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(DEV): $(CORE)
+	$(BIN)/python -m pip install --quiet --editable ".[dev]"
+	@touch $@
+
+setup: $(DEV) ## install everything that development needs, into .venv
+
+demo: $(CORE) ## brighten the demo clip: examples/night.mp4 -> night.bright.mp4
+	$(BIN)/streamlight file examples/night.mp4 -o night.bright.mp4 -y
+
+test: $(DEV) ## run the tests (minutes, on 2 cores)
+	$(BIN)/python -m pytest
+
+test-slow: $(DEV) ## run the slow tests too
+	$(BIN)/python -m pytest -m "not gpu"
+
+check: $(DEV) ## lint, format and types, as in CI
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+wheel-check: $(DEV) ## install the wheel in a fresh environment without torch, and use it
+	.ci/wheel-check $(BIN)/python
+
+bench: $(DEV) ## measure the file pipeline against the loop that people write by hand
+	$(BIN)/python benchmarks/file_throughput.py
+
+gpu-check: $(DEV) ## run the tests that need an NVIDIA GPU, and fail without one
+	STREAMLIGHT_REQUIRE_GPU=1 $(BIN)/python -m pytest -m gpu
+
+gpu-bench: $(DEV) ## measure the networks on an NVIDIA GPU
+	$(BIN)/python benchmarks/gpu_networks.py
+
+graphs: $(DEV) ## export the packaged ONNX graphs again
+	$(BIN)/python -m streamlight.models.export
+
+clean: ## remove what the targets made
+	rm -rf $(VENV) dist build night.bright.mp4 .mypy_cache .ruff_cache .pytest_cache
