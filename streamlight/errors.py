@@ -1,0 +1,46 @@
+"""What can go wrong, as one tree.
+
+    StreamlightError                 everything below; the command line prints it in one line
+    ├── SourceError                  the input cannot be opened or read
+    │   └── UnsupportedSourceError   it opens, but holds nothing that can be enhanced
+    ├── SinkError                    the output cannot be written
+    ├── BackendError                 the network cannot run
+    │   └── BackendUnavailableError  the backend is not installed, or has no such device
+    ├── ModelError                   a model or its weights cannot be used
+    └── UsageError                   the arguments contradict each other
+
+A message says what happened, what was expected and what mends it. Errors of other libraries are
+translated where they are called, with `raise ... from`.
+"""
+
+
+class StreamlightError(Exception):
+    """Base of every error that streamlight raises on purpose."""
+
+
+class SourceError(StreamlightError):
+    """The input cannot be opened or read."""
+
+
+class UnsupportedSourceError(SourceError):
+    """The input opens, but holds nothing that can be enhanced (no video, encrypted video)."""
+
+
+class SinkError(StreamlightError):
+    """The output cannot be written."""
+
+
+class BackendError(StreamlightError):
+    """The network cannot run."""
+
+
+class BackendUnavailableError(BackendError):
+    """The backend is not installed here, or the device asked for does not exist."""
+
+
+class ModelError(StreamlightError):
+    """A model is unknown, or its weights do not fit its specification."""
+
+
+class UsageError(StreamlightError):
+    """The arguments contradict each other."""

@@ -1,0 +1,91 @@
+"""GLADNet once more, in NumPy and float64, written from the paper and the layout of the weights.
+
+Nothing here is shared with `streamlight.models.gladnet`, so that the two can check each other.
+Maps are (C, H, W).
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+Weights = dict[str, Array]
+
+
+def convolve(x: Array, weight: Array, bias: Array, stride: int = 1) -> Array:
+    """Correlate x (I, H, W) with weight (O, I, 3, 3), padded as TensorFlow's SAME.
+
+    The output has ceil(size / stride) rows; the rows that the last window lacks are padded, half
+    of them in front, and the odd one behind.
+    """
+    outputs, inputs = weight.shape[:2]
+    sizes = [-(-side // stride) for side in x.shape[1:]]
+    lacking = [
+        max((out - 1) * stride + 3 - side, 0) for out, side in zip(sizes, x.shape[1:], strict=True)
+    ]
+    padded = np.pad(x, [(0, 0)] + [(lack // 2, lack - lack // 2) for lack in lacking])
+    height, width = sizes
+    total = np.zeros((outputs, height * width))
+    for dy in range(3):
+        for dx in range(3):
+            tap = padded[
+                :,
+                dy : dy + (height - 1) * stride + 1 : stride,
+                dx : dx + (width - 1) * stride + 1 : stride,
+            ]
+            total += weight[:, :, dy, dx] @ tap.reshape(inputs, -1)
+    return total.reshape(outputs, height, width) + bias[:, None, None]
+
+
+def resize_nearest(x: Array, height: int, width: int) -> Array:
+    """Copy pixel (floor(y * h / H), floor(x * w / W)) of x (C, h, w) to (y, x)."""
+    rows = [y * x.shape[1] // height for y in range(height)]
+    columns = [column * x.shape[2] // width for column in range(width)]
+    return x[:, rows][:, :, columns]
+
+
+def relu(x: Array) -> Array:
+    return np.maximum(x, 0)
+
+
+def estimate(weights: Weights, view: Array) -> Array:
+    """Map view (3, 96, 96) to the prior (C, 96, 96)."""
+    d = [
+        (weights[f"prior.down.{level}.weight"], weights[f"prior.down.{level}.bias"])
+        for level in range(6)
+    ]
+    u = [
+        (weights[f"prior.up.{level}.weight"], weights[f"prior.up.{level}.bias"])
+        for level in range(6)
+    ]
+    d48 = relu(convolve(view, *d[0], stride=2))
+    d24 = relu(convolve(d48, *d[1], stride=2))
+    d12 = relu(convolve(d24, *d[2], stride=2))
+    d6 = relu(convolve(d12, *d[3], stride=2))
+    d3 = relu(convolve(d6, *d[4], stride=2))
+    d2 = relu(convolve(d3, *d[5], stride=2))
+    u3 = relu(convolve(resize_nearest(d2, 3, 3), *u[0])) + d3
+    u6 = relu(convolve(resize_nearest(u3, 6, 6), *u[1])) + d6
+    u12 = relu(convolve(resize_nearest(u6, 12, 12), *u[2])) + d12
+    u24 = relu(convolve(resize_nearest(u12, 24, 24), *u[3])) + d24
+    u48 = relu(convolve(resize_nearest(u24, 48, 48), *u[4])) + d48
+    return relu(convolve(resize_nearest(u48, 96, 96), *u[5]))
+
+
+def reconstruct(weights: Weights, image: Array, prior: Array, unshuffle: int) -> Array:
+    """Map image (3, H, W) and prior (C, 96, 96) to the enhanced image, clamped to [0, 1]."""
+    r = unshuffle
+    pixels = np.stack(
+        [image[c, dy::r, dx::r] for c in range(3) for dy in range(r) for dx in range(r)]
+    )
+    x = np.concatenate([resize_nearest(prior, *pixels.shape[1:]), pixels])
+    count = sum(key.startswith("detail.convs.") for key in weights) // 2
+    for layer in range(count):
+        x = relu(x) if layer > 0 else x
+        x = convolve(
+            x, weights[f"detail.convs.{layer}.weight"], weights[f"detail.convs.{layer}.bias"]
+        )
+    enhanced = np.empty_like(image)
+    for channel, plane in enumerate(x):
+        c, dy, dx = channel // (r * r), channel // r % r, channel % r
+        enhanced[c, dy::r, dx::r] = plane
+    return np.clip(enhanced, 0, 1)

@@ -1,0 +1,64 @@
+"""The table of models and the packaged files."""
+
+import hashlib
+import subprocess
+import sys
+from dataclasses import replace
+from typing import get_args
+
+import pytest
+
+import streamlight.models
+from streamlight.errors import ModelError
+from streamlight.models import MODELS, GraphName, get_spec, graph_path, weights_path
+
+
+def test_get_spec_returns_the_model_of_that_name() -> None:
+    assert [get_spec(name).name for name in MODELS] == ["gladnet", "gladnet-fast"]
+
+
+def test_an_unknown_model_is_refused_with_the_names_that_exist() -> None:
+    with pytest.raises(ModelError, match=r"'gladnet2'.*: gladnet, gladnet-fast"):
+        get_spec("gladnet2")
+
+
+def test_the_compact_graph_needs_two_pixels_a_cell() -> None:
+    assert {name: spec.compact_min_side for name, spec in MODELS.items()} == {
+        "gladnet": 192,
+        "gladnet-fast": 384,
+    }
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_packaged_weights_are_those_of_the_table(name: str) -> None:
+    data = weights_path(MODELS[name]).read_bytes()
+    assert hashlib.sha256(data).hexdigest() == MODELS[name].weights_sha256
+
+
+@pytest.mark.parametrize("graph", get_args(GraphName))
+@pytest.mark.parametrize("name", MODELS)
+def test_every_graph_is_packaged(name: str, graph: GraphName) -> None:
+    path = graph_path(MODELS[name], graph)
+    assert (path.parent.name, path.name) == (name, f"{graph}.onnx")
+    assert path.stat().st_size > 100_000
+
+
+def test_files_that_the_package_does_not_hold_are_refused_with_the_remedy() -> None:
+    foreign = replace(MODELS["gladnet"], name="mine")
+    with pytest.raises(ModelError, match=r"graph 'estimate'.*'mine'.*streamlight\.models\.export"):
+        graph_path(foreign, "estimate")
+    with pytest.raises(ModelError, match=r"weights of the model 'mine'.*give a weights file"):
+        weights_path(foreign)
+
+
+def test_importing_the_models_imports_neither_torch_nor_onnx() -> None:
+    code = (
+        "import sys, streamlight.models, streamlight.models.weights, streamlight.models.export;"
+        "print(*{'torch', 'onnx', 'safetensors', 'openvino'} & sys.modules.keys())"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == ""
+
+
+def test_everything_in_all_exists() -> None:
+    assert all(hasattr(streamlight.models, name) for name in streamlight.models.__all__)
