@@ -1,0 +1,49 @@
+"""A file that appears under its name only when it is complete."""
+
+import os
+from pathlib import Path
+
+from streamlight.errors import SinkError
+
+
+class PartialFile:
+    """Reserves a name beside the target; `commit` renames it, `discard` removes it.
+
+    Attributes:
+        path: where to write meanwhile, in the target's folder and with its extension, hidden.
+    """
+
+    def __init__(self, target: Path, *, overwrite: bool) -> None:
+        """Check the target and create the partial file.
+
+        Raises:
+            SinkError: the target exists (and `overwrite` is false), is a folder, or its folder
+                is missing or not writable.
+        """
+        self.target = target
+        if target.is_dir():
+            raise SinkError(f"{target}: is a folder; a file name was expected")
+        if target.exists() and not overwrite:
+            raise SinkError(f"{target}: exists already; -y overwrites it")
+        if not target.parent.is_dir():
+            raise SinkError(f"{target.parent}: no such folder; create it with mkdir -p")
+        self.path = target.with_name(f".{target.stem}.{os.getpid()}.partial{target.suffix}")
+        try:
+            self.path.touch()
+        except OSError as error:
+            raise SinkError(f"{target}: cannot write there ({error.strerror})") from error
+
+    def commit(self) -> None:
+        """Give the file its name, replacing what bears it.
+
+        Raises:
+            SinkError: the name cannot be given.
+        """
+        try:
+            self.path.replace(self.target)
+        except OSError as error:
+            raise SinkError(f"{self.target}: cannot be renamed ({error.strerror})") from error
+
+    def discard(self) -> None:
+        """Remove the file; nothing happens if it is gone."""
+        self.path.unlink(missing_ok=True)

@@ -1,0 +1,6 @@
+"""Where frames come from. Together with `streamlight.sinks`, the only code that imports av."""
+
+from streamlight.sources.file import FileSource
+from streamlight.sources.side_streams import SideStreams
+
+__all__ = ["FileSource", "SideStreams"]
