@@ -1,0 +1,189 @@
+"""Backends by name, and the choice among them. To add one: one file, one row of `BACKENDS`."""
+
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from streamlight.backends.base import Backend, BackendInfo, Prior
+from streamlight.errors import BackendUnavailableError, UsageError
+from streamlight.models.spec import MODELS, ModelSpec
+
+__all__ = [
+    "BACKENDS",
+    "AutoChoice",
+    "Backend",
+    "BackendInfo",
+    "BackendRow",
+    "Prior",
+    "choose",
+    "open_backend",
+]
+
+Opener = Callable[[ModelSpec, str | None, str | None], Backend]
+"""Takes the model, the device and the precision, None meaning the best that there is."""
+
+
+@dataclass(frozen=True, slots=True)
+class BackendRow:
+    """One backend.
+
+    Attributes:
+        name: what `--backend` takes.
+        package: that must be installed.
+        install: the command that installs it.
+        devices: what `--device` takes, for people.
+        precisions: what `--precision` takes.
+        open: opens it.
+    """
+
+    name: str
+    package: str
+    install: str
+    devices: str
+    precisions: tuple[str, ...]
+    open: Opener
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether its package can be imported; says nothing of devices."""
+        return importlib.util.find_spec(self.package) is not None
+
+
+def _openvino(model: ModelSpec, device: str | None, precision: str | None) -> Backend:
+    from streamlight.backends.openvino import OpenVinoBackend
+
+    return OpenVinoBackend(model, device or "CPU", precision)
+
+
+def _torch(model: ModelSpec, device: str | None, precision: str | None) -> Backend:
+    from streamlight.backends.torch import TorchBackend
+
+    return TorchBackend(model, device, precision)
+
+
+BACKENDS: dict[str, BackendRow] = {
+    row.name: row
+    for row in (
+        BackendRow(
+            "openvino",
+            "openvino",
+            "pip install openvino",
+            "CPU, GPU or NPU (Intel)",
+            ("fp32", "bf16", "fp16"),
+            _openvino,
+        ),
+        BackendRow(
+            "torch",
+            "torch",
+            'pip install "streamlight[torch]"',
+            "cpu or cuda",
+            ("fp32", "fp16"),
+            _torch,
+        ),
+    )
+}
+"""Every backend. TensorRT goes before torch in `_AUTO_ORDER` when it arrives."""
+
+_AUTO_ORDER = (("torch", "cuda"), ("openvino", None), ("torch", "cpu"))
+"""What `auto` tries, best first: a CUDA device beats any CPU, OpenVINO beats torch on one."""
+
+GPU_MODEL = "gladnet"
+CPU_MODEL = "gladnet-fast"
+
+
+@dataclass(frozen=True, slots=True)
+class AutoChoice:
+    """An open backend, and why it is this one.
+
+    Attributes:
+        backend: ready to run.
+        model: that it runs.
+        reason: one line for people.
+    """
+
+    backend: Backend
+    model: ModelSpec
+    reason: str
+
+
+def open_backend(
+    name: str, model: ModelSpec, device: str | None = None, precision: str | None = None
+) -> Backend:
+    """Open the backend of that name, or fail.
+
+    Args:
+        name: a key of `BACKENDS`.
+        model: what to run.
+        device: see `BackendRow.devices`; None means the best that it has.
+        precision: see `BackendRow.precisions`; None means the fastest that is good.
+
+    Raises:
+        BackendUnavailableError: it is not installed, or has no such device.
+        UsageError: there is no such backend or precision.
+    """
+    row = BACKENDS.get(name)
+    if row is None:
+        raise UsageError(f"--backend {name}: choose one of auto, {', '.join(BACKENDS)}")
+    if precision is not None and precision not in row.precisions:
+        raise UsageError(
+            f"--precision {precision}: {name} has {', '.join(row.precisions)} and auto"
+        )
+    if not row.is_installed:
+        raise BackendUnavailableError(f"backend {name} is not installed: {row.install}")
+    return row.open(model, device, precision)
+
+
+def choose(
+    model: str = "auto",
+    backend: str = "auto",
+    device: str | None = None,
+    precision: str | None = None,
+) -> AutoChoice:
+    """Open a backend and a model, deciding what is left to "auto".
+
+    Only an unavailable backend makes `auto` go on to the next one. Model "auto" is `gladnet` on
+    a GPU and `gladnet-fast` on a CPU.
+
+    Raises:
+        BackendUnavailableError: the one asked for, or every one, is unavailable; the message
+            holds each one's reason.
+        UsageError: a name is unknown.
+    """
+    if model != "auto" and model not in MODELS:
+        raise UsageError(f"--model {model}: choose one of auto, {', '.join(MODELS)}")
+    if backend == "auto":
+        tries = [(n, d or device) for n, d in _AUTO_ORDER if _fits(n, d, device, precision)]
+    else:
+        tries = [(backend, device)]
+    failures: list[str] = []
+    for name, wanted in tries:
+        try:
+            opened = _open_with_model(name, model, wanted, precision)
+        except BackendUnavailableError as error:
+            if backend != "auto":
+                raise
+            failures.append(str(error))
+            continue
+        why = "as asked" if backend != "auto" else "; ".join(failures) or "the best here"
+        return AutoChoice(*opened, reason=why)
+    raise BackendUnavailableError("no backend can run: " + "; ".join(failures or ["none fits"]))
+
+
+def _open_with_model(
+    name: str, model: str, device: str | None, precision: str | None
+) -> tuple[Backend, ModelSpec]:
+    if model == "auto":
+        model = GPU_MODEL if (device or "").lower().startswith(("cuda", "gpu")) else CPU_MODEL
+    spec = MODELS[model]
+    return open_backend(name, spec, device, precision), spec
+
+
+def _fits(name: str, wanted: str | None, device: str | None, precision: str | None) -> bool:
+    """Whether a row of `_AUTO_ORDER` can give the device and precision asked for."""
+    if precision is not None and precision not in BACKENDS[name].precisions:
+        return False
+    if device is None:
+        return True
+    if name == "openvino":
+        return device.upper().split(".")[0] in ("CPU", "GPU", "NPU")
+    return wanted is not None and device.lower().startswith(wanted)

@@ -1,0 +1,68 @@
+"""What a backend is: the two functions of GLADNet on some device."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamlight.frame import Image
+
+Prior = NDArray[np.float32]
+"""Illumination features (1, C, 96, 96), FP32, on the host."""
+
+
+@dataclass(frozen=True, slots=True)
+class BackendInfo:
+    """What was opened, for people.
+
+    Attributes:
+        backend: name, as `--backend` takes it.
+        device: what runs the network, as the driver calls it.
+        precision: of the detail network: "fp32", "bf16" or "fp16".
+    """
+
+    backend: str
+    device: str
+    precision: str
+
+    def __str__(self) -> str:
+        """Say it in one phrase: "openvino, BF16 on AMD EPYC 9R14"."""
+        return f"{self.backend}, {self.precision.upper()} on {self.device}"
+
+
+class Backend(Protocol):
+    """Runs one model on one device. Buffers belong to it; arrays that it returns do not.
+
+    Attributes:
+        info: what was opened.
+        parallel: how many calls of `reconstruct` may usefully run at once, at least 1.
+    """
+
+    info: BackendInfo
+    parallel: int
+
+    def estimate(self, view: NDArray[np.float32]) -> Prior:
+        """Estimate the illumination of a view (1, 3, 96, 96) in [0, 1].
+
+        Raises:
+            BackendError: the device failed.
+        """
+
+    def reconstruct(self, image: Image, prior: Prior) -> Image:
+        """Enhance a picture; may be called from `parallel` threads at once.
+
+        Args:
+            image: RGB (H, W, 3), C-contiguous; both sides are multiples of the model's
+                `unshuffle`; uint8, uint16, or float32 in [0, 1].
+            prior: what `estimate` gave, smoothed or not.
+
+        Returns:
+            A new array of the same shape and dtype.
+
+        Raises:
+            BackendError: the device failed.
+        """
+
+    def close(self) -> None:
+        """Free the device; the backend cannot be used afterwards."""

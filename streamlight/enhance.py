@@ -1,0 +1,145 @@
+"""The enhancer: a backend, the view that it looks at, and the look of the result."""
+
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from streamlight.backends import Backend, BackendInfo, Prior, choose
+from streamlight.frame import IMAGE_DTYPES, Image
+from streamlight.look import Look
+from streamlight.models.spec import ModelSpec
+from streamlight.view import sample_nearest
+
+
+class Enhancer:
+    """Brightens pictures, one after the other or several at once.
+
+        with Enhancer.open() as enhancer:
+            bright = enhancer(dark)  # RGB (H, W, 3), uint8, uint16 or float32 in [0, 1]
+
+    For several at once, call `estimate` in the order of the frames, and `reconstruct` from up
+    to `parallel` threads.
+
+    Attributes:
+        model: specification of the network that runs.
+        info: the backend that runs it.
+        reason: why this backend was chosen.
+        look: what is done with the result; may be replaced between frames.
+        parallel: how many calls of `reconstruct` may usefully run at once.
+    """
+
+    def __init__(
+        self, backend: Backend, model: ModelSpec, look: Look | None = None, reason: str = ""
+    ) -> None:
+        """Wrap an open backend; `Enhancer.open` is the usual way."""
+        self._backend = backend
+        self.model = model
+        self.reason = reason
+        self.look = look or Look()
+
+    @classmethod
+    def open(
+        cls,
+        model: str = "auto",
+        backend: str = "auto",
+        *,
+        device: str | None = None,
+        precision: str | None = None,
+        look: Look | None = None,
+    ) -> Self:
+        """Open a backend and a model.
+
+        Args:
+            model: a key of `streamlight.models.MODELS`; "auto" is `gladnet` on a GPU and
+                `gladnet-fast` on a CPU.
+            backend: "openvino", "torch", or "auto" for the best that opens.
+            device: of the backend, such as "CPU", "GPU", "cuda:1"; None for the best.
+            precision: "fp32", "bf16" or "fp16"; None for the fastest that is good.
+            look: strength, exposure and comparison.
+
+        Raises:
+            BackendUnavailableError: the backend cannot run here.
+            UsageError: a name is unknown.
+        """
+        choice = choose(model, backend, device, precision)
+        return cls(choice.backend, choice.model, look, choice.reason)
+
+    @property
+    def info(self) -> BackendInfo:
+        """What runs the network."""
+        return self._backend.info
+
+    @property
+    def parallel(self) -> int:
+        """How many calls of `reconstruct` may usefully run at once."""
+        return self._backend.parallel
+
+    def __enter__(self) -> Self:
+        """Return the enhancer itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the backend."""
+        self.close()
+
+    def close(self) -> None:
+        """Free the device."""
+        self._backend.close()
+
+    def __call__(self, image: Image, time_s: float | None = None) -> Image:
+        """Enhance one picture.
+
+        Args:
+            image: RGB (H, W, 3); uint8, uint16, or float32 in [0, 1]; any size from 1x1.
+            time_s: when it is shown, for a picture of a video; None for a single picture.
+
+        Returns:
+            A new picture of the same dtype, and of the same shape unless the look compares side
+            by side.
+
+        Raises:
+            ValueError: the array is not such a picture.
+            BackendError: the device failed.
+        """
+        return self.reconstruct(image, self.estimate(image, time_s))
+
+    def estimate(self, image: Image, time_s: float | None = None) -> Prior:
+        """Estimate the illumination (1, C, 96, 96) of a picture; call it in the frames' order."""
+        check_image(image)
+        return self._backend.estimate(sample_nearest(image))
+
+    def reconstruct(self, image: Image, prior: Prior) -> Image:
+        """Enhance a picture with its illumination; thread-safe."""
+        check_image(image)
+        height, width = image.shape[:2]
+        step = self.model.unshuffle
+        bottom, right = -height % step, -width % step
+        padded = np.ascontiguousarray(image)
+        if bottom or right:
+            padded = np.pad(padded, ((0, bottom), (0, right), (0, 0)), mode="edge")
+        result = self._backend.reconstruct(padded, prior)
+        return self.look.apply(image, result[:height, :width])
+
+
+def check_image(image: Image) -> None:
+    """Check that an array is a picture as the enhancer takes it.
+
+    Raises:
+        ValueError: it is not; the message says what was expected and what came.
+    """
+    if (
+        image.ndim != 3
+        or image.shape[2] != 3
+        or 0 in image.shape
+        or image.dtype not in IMAGE_DTYPES
+    ):
+        raise ValueError(
+            "expected an RGB picture (H, W, 3) of uint8, uint16 or float32, "
+            f"got {image.dtype} of shape {image.shape}"
+        )
