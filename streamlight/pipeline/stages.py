@@ -151,6 +151,9 @@ class Run:
 
     def _thread(self, name: str, doing: str, stage: Callable[[], None]) -> threading.Thread:
         def outermost() -> None:
+            # Ctrl-C may come in the middle of `start`, and then `join` does not see this thread.
+            if self._cancelled:
+                return
             try:
                 stage()
             except BaseException as error:
@@ -179,21 +182,25 @@ class Run:
     def _enhance(self) -> None:
         workers = ThreadPoolExecutor(self._parallel, thread_name_prefix="streamlight-reconstruct")
         try:
-            # First a worker, then a frame: the freshest there is, where old ones are dropped.
+            self._estimate(workers)
+        except BaseException as error:
+            # Before the shutdown: what that cancels must not look like the first failure.
+            self.fail(error, f"{ENHANCING} {self._at[ENHANCING]}")
+        workers.shutdown(cancel_futures=self._cancelled)
+
+    def _estimate(self, workers: ThreadPoolExecutor) -> None:
+        # First a worker, then a frame: the freshest there is, where old ones are dropped.
+        self._free_workers.get()
+        for frame in self._decoded:
+            self._at[ENHANCING] = f"frame {frame.index}"
+            with self._recorder.busy(Stage.ESTIMATE):
+                prior = self._enhancer.estimate(frame.image, frame.time_s)
+            result = workers.submit(self._reconstruct, frame, prior)
+            del frame, prior
+            self._enhanced.put(result)
+            del result
             self._free_workers.get()
-            for frame in self._decoded:
-                self._at[ENHANCING] = f"frame {frame.index}"
-                with self._recorder.busy(Stage.ESTIMATE):
-                    prior = self._enhancer.estimate(frame.image, frame.time_s)
-                result = workers.submit(self._reconstruct, frame, prior)
-                del frame, prior
-                self._enhanced.put(result)
-                del result
-                self._free_workers.get()
-            self._enhanced.close()
-            workers.shutdown()
-        finally:
-            workers.shutdown(cancel_futures=True)
+        self._enhanced.close()
 
     def _reconstruct(self, frame: Frame, prior: Prior) -> Frame:
         if self._cancelled:
