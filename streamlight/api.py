@@ -77,7 +77,9 @@ def enhance_file(
     check_target(target, Path(source))
     with (
         FileSource(source, strict=strict) as frames,
-        Enhancer.open(model, backend, device=device, precision=precision) as enhancer,
+        Enhancer.open(
+            model, backend, device=device, precision=precision, parallel=None
+        ) as enhancer,
     ):
         enhancer.look = _for_stream(look or Look(), frames)
         size = enhancer.look.output_size(frames.info.width, frames.info.height)
@@ -87,17 +89,18 @@ def enhance_file(
             try:
                 report = Pipeline(frames, enhancer, sink).run(stop, on_progress)
             except (StreamlightError, KeyboardInterrupt):
-                if keep_partial:
+                if keep_partial and sink.frames_written:
                     with suppress(StreamlightError):
                         sink.finish()
                 raise
-            stopped = report.outcome is Outcome.STOPPED
-            if stopped and keep_partial:
+            is_there = report.outcome is Outcome.END_OF_STREAM
+            if not is_there and keep_partial and sink.frames_written:
                 sink.finish()
+                is_there = True
     notes = list(frames.notes)
     if frames.damaged_packets:
         notes.append(f"{frames.damaged_packets} damaged packets of the video were skipped")
-    return FileResult(None if stopped and not keep_partial else target, report, notes)
+    return FileResult(target if is_there else None, report, notes)
 
 
 def _for_stream(look: Look, frames: FileSource) -> Look:

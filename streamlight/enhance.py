@@ -47,6 +47,7 @@ class Enhancer:
         device: str | None = None,
         precision: str | None = None,
         look: Look | None = None,
+        parallel: int | None = 1,
     ) -> Self:
         """Open a backend and a model.
 
@@ -57,12 +58,14 @@ class Enhancer:
             device: of the backend, such as "CPU", "GPU", "cuda:1"; None for the best.
             precision: "fp32", "bf16" or "fp16"; None for the fastest that is good.
             look: strength, exposure and comparison.
+            parallel: how many pictures at once: 1 gives each picture all cores, for the least
+                time a picture; None makes the most of the device, for the most pictures in all.
 
         Raises:
             BackendUnavailableError: the backend cannot run here.
             UsageError: a name is unknown.
         """
-        choice = choose(model, backend, device, precision)
+        choice = choose(model, backend, device, precision, parallel)
         return cls(choice.backend, choice.model, look, choice.reason)
 
     @property
@@ -120,7 +123,8 @@ class Enhancer:
         height, width = image.shape[:2]
         step = self.model.unshuffle
         bottom, right = -height % step, -width % step
-        padded = np.ascontiguousarray(image)
+        # writable too, because runtimes refuse memory that is not (what Pillow gives)
+        padded = np.require(image, requirements=["C", "W"])
         if bottom or right:
             padded = np.pad(padded, ((0, bottom), (0, right), (0, 0)), mode="edge")
         result = self._backend.reconstruct(padded, prior)

@@ -19,8 +19,8 @@ __all__ = [
     "open_backend",
 ]
 
-Opener = Callable[[ModelSpec, str | None, str | None], Backend]
-"""Takes the model, the device and the precision, None meaning the best that there is."""
+Opener = Callable[[ModelSpec, str | None, str | None, int | None], Backend]
+"""Takes model, device, precision and parallelism; None means the best that there is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +49,20 @@ class BackendRow:
         return importlib.util.find_spec(self.package) is not None
 
 
-def _openvino(model: ModelSpec, device: str | None, precision: str | None) -> Backend:
+def _openvino(
+    model: ModelSpec, device: str | None, precision: str | None, parallel: int | None
+) -> Backend:
     from streamlight.backends.openvino import OpenVinoBackend
 
-    return OpenVinoBackend(model, device or "CPU", precision)
+    return OpenVinoBackend(model, device or "CPU", precision, parallel)
 
 
-def _torch(model: ModelSpec, device: str | None, precision: str | None) -> Backend:
+def _torch(
+    model: ModelSpec, device: str | None, precision: str | None, parallel: int | None
+) -> Backend:
     from streamlight.backends.torch import TorchBackend
 
-    return TorchBackend(model, device, precision)
+    return TorchBackend(model, device, precision, parallel)
 
 
 BACKENDS: dict[str, BackendRow] = {
@@ -107,7 +111,11 @@ class AutoChoice:
 
 
 def open_backend(
-    name: str, model: ModelSpec, device: str | None = None, precision: str | None = None
+    name: str,
+    model: ModelSpec,
+    device: str | None = None,
+    precision: str | None = None,
+    parallel: int | None = 1,
 ) -> Backend:
     """Open the backend of that name, or fail.
 
@@ -116,6 +124,8 @@ def open_backend(
         model: what to run.
         device: see `BackendRow.devices`; None means the best that it has.
         precision: see `BackendRow.precisions`; None means the fastest that is good.
+        parallel: how many pictures at once: 1 for the least time a picture, None for the most
+            pictures in all.
 
     Raises:
         BackendUnavailableError: it is not installed, or has no such device.
@@ -130,7 +140,13 @@ def open_backend(
         )
     if not row.is_installed:
         raise BackendUnavailableError(f"backend {name} is not installed: {row.install}")
-    return row.open(model, device, precision)
+    try:
+        return row.open(model, device, precision, parallel)
+    except (ImportError, OSError) as error:
+        raise BackendUnavailableError(
+            f"backend {name} is installed, but cannot be loaded ({error}); "
+            f"install it anew: {row.install}"
+        ) from error
 
 
 def choose(
@@ -138,6 +154,7 @@ def choose(
     backend: str = "auto",
     device: str | None = None,
     precision: str | None = None,
+    parallel: int | None = 1,
 ) -> AutoChoice:
     """Open a backend and a model, deciding what is left to "auto".
 
@@ -153,29 +170,36 @@ def choose(
         raise UsageError(f"--model {model}: choose one of auto, {', '.join(MODELS)}")
     if backend == "auto":
         tries = [(n, d or device) for n, d in _AUTO_ORDER if _fits(n, d, device, precision)]
+        if not tries:
+            asked = f"--device {device or 'auto'} --precision {precision or 'auto'}"
+            rows = [f"{r.name}: {r.devices}; {', '.join(r.precisions)}" for r in BACKENDS.values()]
+            raise UsageError(f"{asked}: no backend has that; there are {' | '.join(rows)}")
+    elif device is None:
+        # its devices one by one, so that the model fits the device
+        tries = [(n, d) for n, d in _AUTO_ORDER if n == backend] or [(backend, None)]
     else:
         tries = [(backend, device)]
     failures: list[str] = []
     for name, wanted in tries:
         try:
-            opened = _open_with_model(name, model, wanted, precision)
+            opened = _open_with_model(name, model, wanted, precision, parallel)
         except BackendUnavailableError as error:
-            if backend != "auto":
+            if backend != "auto" and (name, wanted) == tries[-1]:
                 raise
             failures.append(str(error))
             continue
         why = "as asked" if backend != "auto" else "; ".join(failures) or "the best here"
         return AutoChoice(*opened, reason=why)
-    raise BackendUnavailableError("no backend can run: " + "; ".join(failures or ["none fits"]))
+    raise BackendUnavailableError("no backend can run: " + "; ".join(failures))
 
 
 def _open_with_model(
-    name: str, model: str, device: str | None, precision: str | None
+    name: str, model: str, device: str | None, precision: str | None, parallel: int | None
 ) -> tuple[Backend, ModelSpec]:
     if model == "auto":
         model = GPU_MODEL if (device or "").lower().startswith(("cuda", "gpu")) else CPU_MODEL
     spec = MODELS[model]
-    return open_backend(name, spec, device, precision), spec
+    return open_backend(name, spec, device, precision, parallel), spec
 
 
 def _fits(name: str, wanted: str | None, device: str | None, precision: str | None) -> bool:

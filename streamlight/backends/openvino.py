@@ -18,7 +18,7 @@ from openvino.preprocess import PrePostProcessor
 from streamlight.backends.base import BackendInfo, Prior
 from streamlight.errors import BackendError, BackendUnavailableError
 from streamlight.frame import Image
-from streamlight.models import graph_path
+from streamlight.models import GraphName, graph_path
 from streamlight.models.spec import ModelSpec
 
 _TYPES = {"fp32": ov.Type.f32, "bf16": ov.Type.bf16, "fp16": ov.Type.f16}
@@ -38,7 +38,13 @@ class OpenVinoBackend:
     few threads leave no core waiting for another.
     """
 
-    def __init__(self, model: ModelSpec, device: str = "CPU", precision: str | None = None) -> None:
+    def __init__(
+        self,
+        model: ModelSpec,
+        device: str = "CPU",
+        precision: str | None = None,
+        parallel: int | None = 1,
+    ) -> None:
         """Open a device ("CPU", "GPU", "NPU", or "GPU.1").
 
         Args:
@@ -46,6 +52,8 @@ class OpenVinoBackend:
             device: OpenVINO's name of it.
             precision: "fp32", "bf16" or "fp16"; None takes BF16 (CPU) or FP16 (GPU, NPU) where
                 the device has it, else FP32.
+            parallel: how many pictures at once; None for the most in all, 1 for the least time
+                a picture.
 
         Raises:
             BackendUnavailableError: there is no such device, or it has no such precision.
@@ -60,7 +68,10 @@ class OpenVinoBackend:
                 f"openvino has no device {device} here; it has: "
                 f"{', '.join(self._core.available_devices)}"
             )
-        capabilities = self._core.get_property(self._device, properties.device.capabilities)
+        try:
+            capabilities = self._core.get_property(self._device, properties.device.capabilities)
+        except RuntimeError as error:
+            raise BackendUnavailableError(f"openvino has no device {device} here") from error
         precision = precision or _best_precision(capabilities)
         if precision.upper() not in capabilities:
             raise BackendUnavailableError(
@@ -70,9 +81,16 @@ class OpenVinoBackend:
         name = self._core.get_property(self._device, properties.device.full_name)
         self.info = BackendInfo("openvino", " ".join(name.split()), precision)
         self._cores = os.cpu_count() or 1
-        self.parallel = min(4, self._cores) if self._device == "CPU" else 2
-        self._core.set_property({properties.cache_dir: str(_cache_folder())})
-        self._estimate = self._compile_estimate()
+        most = min(4, self._cores) if self._device == "CPU" else 2
+        self.parallel = most if parallel is None else parallel
+        if (cache := _cache_folder()) is not None:
+            self._core.set_property({properties.cache_dir: str(cache)})
+        try:
+            self._estimate = self._compile_estimate()
+        except RuntimeError as error:
+            raise BackendUnavailableError(
+                f"openvino cannot run {model.name} on {device}: {_reason(error)}"
+            ) from error
         self._networks: dict[tuple[tuple[int, ...], Any], _Network] = {}
         self._lock = threading.Lock()
 
@@ -81,7 +99,7 @@ class OpenVinoBackend:
         try:
             self._estimate.infer({0: view})
         except RuntimeError as error:
-            raise BackendError(f"openvino failed on {self._device}: {error}") from error
+            raise BackendError(f"openvino failed on {self._device}: {_reason(error)}") from error
         return np.array(self._estimate.get_output_tensor().data)
 
     def reconstruct(self, image: Image, prior: Prior) -> Image:
@@ -89,7 +107,7 @@ class OpenVinoBackend:
         try:
             return self._network(image).run(image, prior)
         except RuntimeError as error:
-            raise BackendError(f"openvino failed on {self._device}: {error}") from error
+            raise BackendError(f"openvino failed on {self._device}: {_reason(error)}") from error
 
     def close(self) -> None:
         """See `Backend.close`."""
@@ -112,7 +130,7 @@ class OpenVinoBackend:
     def _compile(self, image: Image) -> "_Network":
         height, width = image.shape[:2]
         is_compact = min(height, width) >= self._model.compact_min_side
-        name = "reconstruct_compact" if is_compact else "reconstruct"
+        name: GraphName = "reconstruct_compact" if is_compact else "reconstruct"
         graph = self._core.read_model(graph_path(self._model, name))
         graph.reshape({"image": [1, height, width, 3]})
         config: dict[Any, Any] = {hints.inference_precision: _TYPES[self._precision]}
@@ -178,7 +196,16 @@ def _best_precision(capabilities: list[str]) -> str:
     return next((p for p in ("bf16", "fp16") if p.upper() in capabilities), "fp32")
 
 
-def _cache_folder() -> Path:
+def _reason(error: RuntimeError) -> str:
+    """Take the last line of OpenVINO's message; those before it are places in its source."""
+    return (str(error).strip() or "no reason given").splitlines()[-1]
+
+
+def _cache_folder() -> Path | None:
+    """Return where compiled networks are kept for the next time; None where nothing can be."""
     folder = platformdirs.user_cache_path("streamlight") / "openvino"
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return None
     return folder

@@ -18,7 +18,11 @@ class TorchBackend:
     """The network of `streamlight.models.gladnet`, as it is written."""
 
     def __init__(
-        self, model: ModelSpec, device: str | None = None, precision: str | None = None
+        self,
+        model: ModelSpec,
+        device: str | None = None,
+        precision: str | None = None,
+        parallel: int | None = 1,
     ) -> None:
         """Open a device.
 
@@ -26,6 +30,7 @@ class TorchBackend:
             model: what to run.
             device: "cpu", "cuda" or "cuda:1"; None takes CUDA where there is one.
             precision: "fp32" or "fp16"; None takes FP16 on CUDA, else FP32.
+            parallel: how many pictures at once; None means 1.
 
         Raises:
             BackendUnavailableError: there is no such device, or safetensors is missing.
@@ -35,8 +40,9 @@ class TorchBackend:
             raise BackendUnavailableError("torch finds no CUDA device here; --device cpu works")
         try:
             self._device = torch.device(device)
-        except RuntimeError as error:
-            raise BackendUnavailableError(f"torch has no device {device}") from error
+            torch.empty(0, device=self._device)
+        except (RuntimeError, AssertionError) as error:
+            raise BackendUnavailableError(f"torch has no device {device} here") from error
         precision = precision or ("fp16" if self._device.type == "cuda" else "fp32")
         self._dtype = _TYPES[precision]
         weights = importlib.import_module("streamlight.models.weights")
@@ -49,7 +55,7 @@ class TorchBackend:
             name = torch.cuda.get_device_name(self._device)
             self._detail = self._detail.to(memory_format=torch.channels_last)
         self.info = BackendInfo("torch", name, precision)
-        self.parallel = 1
+        self.parallel = parallel or 1
 
     def estimate(self, view: NDArray[np.float32]) -> Prior:
         """See `Backend.estimate`."""
@@ -74,7 +80,7 @@ class TorchBackend:
                 if image.dtype != np.float32:
                     result = (result * peak).round()
                     result = result.to(torch.uint8 if peak == 255 else torch.int32)
-                return result.cpu().numpy().astype(image.dtype, copy=False)
+                return np.asarray(result.cpu().numpy(), image.dtype)
         except torch.OutOfMemoryError as error:
             raise BackendError(
                 f"{self.info.device} ran out of memory at {image.shape[1]}x{image.shape[0]}; "

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from math import ceil
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -15,6 +17,8 @@ import av
 import av.container
 import av.error
 import av.stream
+from av.audio.layout import AudioLayout
+from av.audio.stream import AudioStream
 from av.video.stream import VideoStream
 
 from streamlight.errors import SinkError, UsageError
@@ -74,6 +78,10 @@ class FileSink:
     """Encodes H.264 into MP4, MOV or Matroska; the file appears when `finish` returns.
 
     Leaving its `with` block without `finish` removes what was written.
+
+    Attributes:
+        target: the file to write.
+        frames_written: how many frames `write` took so far.
     """
 
     def __init__(
@@ -98,12 +106,14 @@ class FileSink:
             SinkError: the output cannot be written there, or cannot hold one of the streams.
         """
         self.target = Path(target)
+        self.frames_written = 0
         self._options = options or EncoderOptions()
         self._size = size or (source.info.width, source.info.height)
         container = check_target(self.target, source.path)
         self._source = source
         self._partial = PartialFile(self.target, overwrite=overwrite)
         self._durations: dict[int, int] = {}
+        self._last_dts: dict[int, int] = {}
         self._finished = False
         try:
             with self._translated():
@@ -114,8 +124,10 @@ class FileSink:
                     container_options=_muxer_options(container, source.metadata[0]),
                 )
                 self._container.metadata.update(_without(source.metadata[0], _CONTAINER_KEYS))
+                self._container.set_chapters(source.chapters)
             try:
                 self._add_streams()
+                self._start()
             except BaseException:
                 self._close_quietly()
                 raise
@@ -150,6 +162,7 @@ class FileSink:
         with self._translated():
             self._mux(self._video.encode(picture))
             self._copy_side_packets()
+        self.frames_written += 1
 
     def finish(self) -> None:
         """Write what the encoder still holds, complete the file and give it its name.
@@ -213,13 +226,32 @@ class FileSink:
         try:
             stream = self._container.add_stream_from_template(template)
         except ValueError as error:
-            raise SinkError(
-                f"{self.target}: a {self.target.suffix} file cannot hold {describe(template)}; "
-                f"write {self.target.with_suffix('.mkv').name} instead"
-            ) from error
+            raise self._cannot_hold([template]) from error
+        if isinstance(stream, AudioStream):
+            _state_layout(stream)
         stream.metadata.update(template.metadata)
         stream.disposition = template.disposition
         self._copies[template.index] = stream
+
+    def _start(self) -> None:
+        """Write the header: some containers refuse a stream only here."""
+        with self._translated():
+            try:
+                self._container.start_encoding()
+            except av.error.FFmpegError as error:
+                if not self._source.side.streams or error.errno == errno.ENOSPC:
+                    raise
+                raise self._cannot_hold(self._source.side.streams) from error
+
+    def _cannot_hold(self, streams: list[av.stream.Stream]) -> SinkError:
+        held = " and ".join(describe(stream) for stream in streams)
+        other = _extension_for(streams, self.target.suffix.lower())
+        if other is not None:
+            remedy = f"write {self.target.with_suffix(other).name} instead"
+        else:
+            maps = " ".join(f"-map -0:{stream.index}" for stream in streams)
+            remedy = f"leave it out with: ffmpeg -i {self._source.path} -map 0 {maps} -c copy ..."
+        return SinkError(f"{self.target}: a {self.target.suffix} file cannot hold {held}; {remedy}")
 
     def _mux(self, packets: list[av.Packet[Any]]) -> None:
         for packet in packets:
@@ -234,8 +266,25 @@ class FileSink:
                 ticks = round(shift / packet.time_base)
                 packet.pts = None if packet.pts is None else packet.pts - ticks
                 packet.dts = None if packet.dts is None else packet.dts - ticks
+            self._keep_order(packet)
             packet.stream = self._copies[packet.stream_index]
             self._container.mux(packet)
+
+    def _keep_order(self, packet: av.Packet[Any]) -> None:
+        """Move a packet that lies before the one read last; muxers take it for an error.
+
+        Only subtitles may lie at the same time as the one before. The step is one tick of the
+        output, so that rounding does not undo it.
+        """
+        ticks = self._copies[packet.stream_index].time_base
+        if packet.dts is None or not packet.time_base or not ticks:
+            return
+        is_subtitle = packet.stream.type == "subtitle"
+        last = self._last_dts.get(packet.stream_index)
+        if last is not None and packet.dts < last + (not is_subtitle):
+            packet.dts = last if is_subtitle else last + ceil(ticks / packet.time_base)
+            packet.pts = packet.dts if packet.pts is None else max(packet.pts, packet.dts)
+        self._last_dts[packet.stream_index] = packet.dts
 
     def _close_quietly(self) -> None:
         with suppress(av.error.FFmpegError, OSError):
@@ -265,9 +314,32 @@ def check_target(target: Path, source: Path | None = None) -> str:
     if container is None:
         known = ", ".join(CONTAINERS)
         raise SinkError(f"{target}: unknown extension {target.suffix!r}; choose one of {known}")
-    if source is not None and target.exists() and source.exists() and target.samefile(source):
+    # os.path.exists, because that of Path raises where a name is too long or a folder is closed
+    exist = source is not None and os.path.exists(target) and os.path.exists(source)
+    if exist and source is not None and target.samefile(source):
         raise UsageError(f"{target}: input and output are the same file")
     return container
+
+
+def _state_layout(stream: AudioStream) -> None:
+    """Take two unnamed channels (PCM in AVI) for stereo, and so on, as players do.
+
+    MP4 cannot hold PCM without a layout, and says so only when the file is complete.
+    """
+    layout = stream.codec_context.layout
+    if layout.name == f"{layout.nb_channels} channels":
+        stream.codec_context.layout = AudioLayout(f"{layout.nb_channels}c")
+
+
+def _extension_for(streams: list[av.stream.Stream], refused: str) -> str | None:
+    """Choose another extension whose container can hold the streams; None if there is none."""
+    codecs = {s.codec_context.name if s.codec_context else "" for s in streams}
+    for extension in (".mkv", ".mp4", ".mov"):
+        if extension != refused:
+            with av.open(os.devnull, "w", format=CONTAINERS[extension]) as container:
+                if codecs <= container.supported_codecs:
+                    return extension
+    return None
 
 
 def output_pixel_format(source: av.VideoFormat, width: int, height: int) -> str:

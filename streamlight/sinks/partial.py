@@ -1,6 +1,7 @@
 """A file that appears under its name only when it is complete."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from streamlight.errors import SinkError
@@ -21,14 +22,17 @@ class PartialFile:
                 is missing or not writable.
         """
         self.target = target
-        if target.is_dir():
+        if os.path.isdir(target):  # the one of Path raises where a name is too long
             raise SinkError(f"{target}: is a folder; a file name was expected")
-        if target.exists() and not overwrite:
+        if os.path.exists(target) and not overwrite:
             raise SinkError(f"{target}: exists already; -y overwrites it")
-        if not target.parent.is_dir():
+        if not os.path.isdir(target.parent):
             raise SinkError(f"{target.parent}: no such folder; create it with mkdir -p")
-        self.path = target.with_name(f".{target.stem}.{os.getpid()}.partial{target.suffix}")
+        stem = target.stem[:48]  # at most 192 bytes: a name of full length leaves no room
+        self.path = target.with_name(f".{stem}.{os.getpid()}.partial{target.suffix}")
         try:
+            with suppress(FileNotFoundError):
+                target.lstat()  # finds a name that is too long now, not after the work
             self.path.touch()
         except OSError as error:
             raise SinkError(f"{target}: cannot write there ({error.strerror})") from error

@@ -32,6 +32,7 @@ class FileSource:
         info: what the stream is; known before the first frame is yielded.
         side: the streams to copy, and their packets.
         metadata: of the container and of the video stream, as (container, stream).
+        chapters: of the container, as av describes them.
         damaged_packets: packets that could not be decoded and were skipped so far.
         notes: what the user should know of the input, one sentence each.
     """
@@ -52,10 +53,13 @@ class FileSource:
         self.notes: list[str] = []
         self._strict = strict
         self._packets_read = 0
+        self._clocks_s: dict[int, float] = {}
         self._to_rgb = RgbConverter()
         self._container = _open(self.path)
         try:
             self._video = _video_stream(self._container, self.path)
+            if strict:  # else most decoders conceal the damage and report nothing
+                self._video.codec_context.options = {"err_detect": "explode"}
             self.side = SideStreams(self._container, self._video.index)
             self._pictures = self._decode()
             first = next(self._pictures, None)
@@ -72,6 +76,7 @@ class FileSource:
         self.pixel_format = first.format
         self.sample_aspect_ratio: Fraction | None = self._video.codec_context.sample_aspect_ratio
         self.metadata = (dict(self._container.metadata), dict(self._video.metadata))
+        self.chapters = self._container.chapters()
         self.notes += [f"{name} is not copied" for name in self.side.dropped]
 
     def __enter__(self) -> Self:
@@ -136,6 +141,7 @@ class FileSource:
             if packet.pts is not None and packet.time_base:
                 end = packet.pts + (packet.duration or 0)
                 reached_s = max(reached_s, float(end * packet.time_base))
+            self._check_clock(packet)
             if stream.index != self._video.index:
                 if packet.size:
                     self.side.put(packet)
@@ -165,18 +171,31 @@ class FileSource:
     def _skip_damaged(self, error: av.error.FFmpegError) -> None:
         if self._strict:
             raise SourceError(
-                f"{self.path}: packet {self._packets_read} of the video is damaged "
+                f"{self.path}: the video is damaged near its packet {self._packets_read} "
                 f"({error.strerror})"
             ) from error
         self.damaged_packets += 1
 
+    def _check_clock(self, packet: av.Packet[Any]) -> None:
+        """Raise where time runs backwards: small steps can be mended, these are two recordings."""
+        if packet.dts is None or not packet.time_base or packet.stream.type == "subtitle":
+            return
+        time_s = float(packet.dts * packet.time_base)
+        if time_s < self._clocks_s.get(packet.stream_index, time_s) - 1:
+            raise SourceError(
+                f"{self.path}: the clock jumps back to {time_s:.1f} s, as where recordings were "
+                "joined byte by byte; join them with: ffmpeg -f concat"
+            )
+        self._clocks_s[packet.stream_index] = time_s
+
     def _check_complete(self, reached_s: float) -> None:
         """Raise when the container declares more than could be read: the file is cut off."""
-        # an edit list (a trimmed clip of a phone) takes frames out of the index that count here
-        declared = len(self._video.index_entries) or self._video.frames
+        declared = 0
         duration = self._container.duration
         cut = False
         if "mp4" in self._container.format.name:
+            # not `frames`: an edit list (a clip trimmed on a phone) leaves some of them out
+            declared = len(self._video.index_entries)
             cut = self._packets_read < declared
         elif "matroska" in self._container.format.name and duration:
             cut = duration / av.time_base - reached_s > 1.0
@@ -256,7 +275,7 @@ def _video_stream(container: av.container.InputContainer, path: Path) -> VideoSt
 def _rate(video: VideoStream) -> Fraction | None:
     """Nominal frames per second; the average is nonsense in files of 1 ms time base."""
     for rate in (video.average_rate, video.guessed_rate):
-        if rate and 1 <= rate <= 480:
+        if rate and 0 < rate <= 480:
             return Fraction(rate)
     return None
 

@@ -1,0 +1,192 @@
+"""The checks of `streamlight doctor`: each one tries the thing itself."""
+
+import base64
+import hashlib
+import os
+import platform
+import tempfile
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib import metadata
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import platformdirs
+
+from streamlight.backends import BACKENDS, CPU_MODEL, BackendRow, open_backend
+from streamlight.cli.models import missing_files
+from streamlight.enhance import Enhancer
+from streamlight.errors import BackendUnavailableError, StreamlightError
+from streamlight.models import MODELS, GraphName, ModelSpec, graph_path, weights_path
+
+REQUIRED_ENCODER = "libx264"
+ENCODERS = (
+    REQUIRED_ENCODER,
+    "libx265",
+    "libsvtav1",
+    "libvpx-vp9",
+    "h264_nvenc",
+    "hevc_nvenc",
+    "h264_qsv",
+    "h264_amf",
+    "h264_videotoolbox",
+    "h264_v4l2m2m",
+)
+DECODERS = ("h264", "hevc", "vp9", "av1", "mpeg2video")
+
+
+class State(StrEnum):
+    """What came of a check."""
+
+    WORKS = "works"
+    FAILS = "fails"
+    MISSING = "missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was tried.
+
+    Attributes:
+        name: of the thing.
+        state: what came of it.
+        detail: what works, or why not and what to install.
+    """
+
+    name: str
+    state: State
+    detail: str = ""
+
+
+def check_all() -> dict[str, list[Check]]:
+    """Try everything, in groups: backends, encoders, decoders, models, folders."""
+    return {
+        "backends": [check_backend(row) for row in BACKENDS.values()],
+        **check_codecs(),
+        "models": [check_model(spec) for spec in MODELS.values()],
+        "folders": [check_cache()],
+    }
+
+
+def can_work(groups: dict[str, list[Check]]) -> bool:
+    """Whether `streamlight file` can work: a backend does, and so does the encoder."""
+    working = {
+        (group, check.name)
+        for group, checks in groups.items()
+        for check in checks
+        if check.state is State.WORKS
+    }
+    has_backend = any(group == "backends" for group, _ in working)
+    return has_backend and ("encoders", REQUIRED_ENCODER) in working
+
+
+def check_backend(row: BackendRow) -> Check:
+    """Open a backend with the small model, and enhance a picture of 64x64."""
+    if not row.is_installed:
+        return Check(row.name, State.MISSING, row.install)
+    picture = np.full((64, 64, 3), 20, np.uint8)
+    model = MODELS[CPU_MODEL]
+    try:
+        with Enhancer(open_backend(row.name, model), model) as enhancer:
+            if enhancer(picture).mean() <= picture.mean():
+                return Check(row.name, State.FAILS, f"{enhancer.info} does not brighten")
+            return Check(
+                row.name,
+                State.WORKS,
+                f"{enhancer.info.precision.upper()} on {enhancer.info.device}",
+            )
+    except BackendUnavailableError as error:
+        return Check(row.name, State.MISSING, str(error))
+    except (StreamlightError, ImportError, OSError, RuntimeError) as error:
+        return Check(row.name, State.FAILS, f"{type(error).__name__}: {error}")
+
+
+def check_codecs() -> dict[str, list[Check]]:
+    """Encode with every encoder, and look for every decoder."""
+    try:
+        from streamlight.sinks.encoders import has_decoder, probe_encoder
+    except ImportError as error:
+        absent = Check(REQUIRED_ENCODER, State.MISSING, f"pip install av ({error})")
+        return {"encoders": [absent], "decoders": []}
+    encoders = []
+    for name in ENCODERS:
+        status = probe_encoder(name)
+        present = State.FAILS if status.is_present else State.MISSING
+        use = "what `streamlight file` writes" if name == REQUIRED_ENCODER else ""
+        encoders.append(Check(name, State.WORKS if status.works else present, status.detail or use))
+    decoders = [
+        Check(name, State.WORKS)
+        if has_decoder(name)
+        else Check(name, State.MISSING, "not in this build of libav")
+        for name in DECODERS
+    ]
+    return {"encoders": encoders, "decoders": decoders}
+
+
+def check_model(spec: ModelSpec) -> Check:
+    """Compare the files of a model with their SHA-256.
+
+    The weights' is in the model's specification, the graphs' in the record that pip keeps of an
+    installed wheel. A source tree has no such record; its graphs only have to be there.
+    """
+    missing = missing_files(spec)
+    if missing:
+        return Check(spec.name, State.MISSING, f"{', '.join(missing)}; reinstall streamlight")
+    recorded = recorded_hashes()
+    expected = {weights_path(spec): spec.weights_sha256}
+    graphs = [graph_path(spec, graph) for graph in get_args(GraphName)]
+    expected |= {path: recorded[path] for path in graphs if path in recorded}
+    wrong = [path.name for path, sha256 in expected.items() if _sha256(path) != sha256]
+    if wrong:
+        detail = f"the SHA-256 of {', '.join(wrong)} is wrong; reinstall streamlight"
+        return Check(spec.name, State.FAILS, detail)
+    checked = "weights and graphs" if len(expected) > 1 else "weights"
+    return Check(spec.name, State.WORKS, f"SHA-256 of the {checked} is right")
+
+
+def recorded_hashes() -> dict[Path, str]:
+    """Return the SHA-256 of the installed files of streamlight; none for a source tree."""
+    try:
+        files = metadata.files("streamlight") or []
+    except metadata.PackageNotFoundError:
+        return {}
+    return {
+        Path(str(file.locate())).resolve(): base64.urlsafe_b64decode(file.hash.value + "=").hex()
+        for file in files
+        if file.hash is not None and file.hash.mode == "sha256"
+    }
+
+
+def check_cache() -> Check:
+    """Write into the folder where the compiled networks are kept."""
+    folder = platformdirs.user_cache_path("streamlight")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        detail = f"{folder}: {error.strerror}; set XDG_CACHE_HOME to a folder that can be written"
+        return Check("cache", State.FAILS, detail)
+    return Check("cache", State.WORKS, str(folder))
+
+
+def cpu_name() -> str:
+    """Return the processor's name, as far as the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, "") or platform.processor() or platform.machine()
+
+
+def core_count() -> int:
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

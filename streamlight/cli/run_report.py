@@ -1,0 +1,132 @@
+"""What became of a run, for scripts: the JSON file of `--report`."""
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from streamlight.cli.errors import describe, exit_code
+from streamlight.cli.messages import one_line
+from streamlight.cli.versions import versions
+from streamlight.errors import SinkError, UsageError
+
+if TYPE_CHECKING:
+    from streamlight.enhance import Enhancer
+    from streamlight.pipeline import PipelineReport
+    from streamlight.sources import FileSource
+
+SCHEMA = 1
+"""Raised when a key changes its meaning or goes away; new keys do not raise it."""
+
+
+@dataclass(slots=True)
+class RunReport:
+    """Gathers the facts of a run while it goes on, so that they are there when it fails.
+
+    Attributes:
+        source: the input.
+        output: the file that was written; None when there is none.
+        exit_code: of the process.
+        error: what went wrong, in one line.
+        outcome: "end_of_stream", "stopped" or "failed".
+        pipeline: the latest figures.
+        notes: what the user should know.
+        opened: what is known since input and network are open.
+    """
+
+    source: Path
+    output: Path | None = None
+    exit_code: int = 0
+    error: str | None = None
+    outcome: str | None = None
+    pipeline: "PipelineReport | None" = None
+    notes: list[str] = field(default_factory=list)
+    opened: dict[str, Any] = field(default_factory=dict)
+
+    def take_open(self, source: "FileSource", enhancer: "Enhancer") -> None:
+        """Note the input and what enhances it."""
+        info, color = source.info, source.info.color
+        self.notes = list(source.notes)
+        self.opened = {
+            "input": {
+                "path": str(self.source),
+                "width": info.width,
+                "height": info.height,
+                "frames_per_s": float(info.rate) if info.rate else None,
+                "rate": str(info.rate) if info.rate else None,
+                "frame_count": info.frame_count,
+                "rotation_degrees": info.rotation,
+                "color": {
+                    "matrix": int(color.matrix),
+                    "range": int(color.range),
+                    "primaries": int(color.primaries),
+                    "transfer": int(color.transfer),
+                },
+            },
+            "model": enhancer.model.name,
+            "backend": {
+                "name": enhancer.info.backend,
+                "device": enhancer.info.device,
+                "precision": enhancer.info.precision,
+                "reason": enhancer.reason,
+            },
+        }
+
+    def take_error(self, error: BaseException) -> None:
+        """Note the end of a run that failed."""
+        self.outcome = "failed"
+        self.error = one_line(describe(error).removeprefix("error: "))
+        self.exit_code = exit_code(error)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain data, with the units in the names."""
+        blank = {"input": {"path": str(self.source)}, "model": None, "backend": None}
+        return {
+            "schema": SCHEMA,
+            "outcome": self.outcome,
+            "exit_code": self.exit_code,
+            "error": self.error,
+            "output": str(self.output) if self.output else None,
+            **(self.opened or blank),
+            "pipeline": self.pipeline.to_dict() if self.pipeline else None,
+            "notes": self.notes,
+            "versions": versions(),
+        }
+
+    def write(self, path: Path) -> None:
+        """Write the JSON; the file is replaced in one step, so a reader never sees half of it.
+
+        Raises:
+            SinkError: it cannot be written.
+        """
+        text = json.dumps(self.to_dict(), indent=2) + "\n"
+        try:
+            if path.exists() and not path.is_file():  # /dev/stdout, a named pipe
+                path.write_text(text, encoding="utf-8")
+                return
+            partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+            try:
+                partial.write_text(text, encoding="utf-8")
+                partial.replace(path)
+            finally:
+                partial.unlink(missing_ok=True)
+        except OSError as error:
+            raise SinkError(f"{path}: the report cannot be written ({error.strerror})") from error
+
+
+def check_path(path: Path, source: Path, target: Path) -> None:
+    """Check, before hours of work, that a report can be written there.
+
+    Raises:
+        UsageError: it is the input or the output.
+        SinkError: it is a folder, or its folder is missing.
+    """
+    if path.absolute() == target.absolute():
+        raise UsageError(f"--report {path}: is the output; choose another file")
+    if path.exists() and source.exists() and path.samefile(source):
+        raise UsageError(f"--report {path}: is the input; choose another file")
+    if path.is_dir():
+        raise SinkError(f"--report {path}: is a folder; a file name was expected")
+    if not path.parent.is_dir():
+        raise SinkError(f"--report {path}: no such folder; create it with mkdir -p")

@@ -1,0 +1,44 @@
+import sys
+from pathlib import Path
+
+import pytest
+from cli_runs import run, run_here
+
+from streamlight.models import MODELS, graph_path
+
+
+def test_without_torch_the_line_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    failed = run_here("export", "--model", "gladnet", "-o", tmp_path)
+    assert (failed.code, len(failed.lines)) == (1, 1)
+    assert failed.err.startswith("error: ")
+    assert "pip install" in failed.err
+
+
+def test_an_unknown_model_is_named(tmp_path: Path) -> None:
+    failed = run_here("export", "--model", "x", "-o", tmp_path)
+    assert failed.err == "error: unknown model 'x'; the models are: gladnet, gladnet-fast\n"
+    assert failed.code == 1
+
+
+def test_existing_graphs_stay_without_y(tmp_path: Path) -> None:
+    (tmp_path / "reconstruct.onnx").write_bytes(b"precious")
+    failed = run_here("export", "--model", "gladnet-fast", "-o", tmp_path)
+    assert failed.code == 1
+    assert "reconstruct.onnx: exists already; -y overwrites it" in failed.err
+    assert (tmp_path / "reconstruct.onnx").read_bytes() == b"precious"
+
+
+@pytest.mark.slow
+def test_the_graphs_are_those_of_the_package(tmp_path: Path) -> None:
+    pytest.importorskip("onnxscript")
+    folder = tmp_path / "made" / "graphs"
+    done = run(tmp_path, "export", "--model", "gladnet-fast", "-o", folder)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.split() == [
+        str(folder / f"{name}.onnx") for name in ("estimate", "reconstruct", "reconstruct_compact")
+    ]
+    packaged = graph_path(MODELS["gladnet-fast"], "estimate")
+    assert abs((folder / "estimate.onnx").stat().st_size - packaged.stat().st_size) < 1000
