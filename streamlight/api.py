@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from streamlight.enhance import Enhancer
@@ -12,7 +12,9 @@ from streamlight.look import Look
 from streamlight.pipeline import Outcome, Pipeline, PipelineReport
 from streamlight.sinks import EncoderOptions, FileSink
 from streamlight.sinks.file import check_target
+from streamlight.smoothing import DEFAULT_TIME_CONSTANT_S
 from streamlight.sources import FileSource
+from streamlight.view import Sampling
 
 ProgressCallback = Callable[[PipelineReport], None]
 
@@ -41,6 +43,9 @@ def enhance_file(
     device: str | None = None,
     precision: str | None = None,
     look: Look | None = None,
+    smoothing_s: float = DEFAULT_TIME_CONSTANT_S,
+    estimate_every: int = 1,
+    sampling: Sampling = "nearest",
     encoder: EncoderOptions | None = None,
     overwrite: bool = False,
     strict: bool = False,
@@ -59,6 +64,9 @@ def enhance_file(
         device: of the backend; None for the best.
         precision: "fp32", "bf16" or "fp16"; None for the fastest that is good.
         look: strength, exposure, before-and-after picture.
+        smoothing_s: time constant in seconds of the illumination in steady light; 0 for none.
+        estimate_every: estimate the illumination every so many frames, and when light changes.
+        sampling: how the 96x96 view is taken: "nearest" (the paper) or "area".
         encoder: quality and speed of the encoder.
         overwrite: replace an existing target.
         strict: fail at a damaged packet instead of skipping it.
@@ -75,15 +83,23 @@ def enhance_file(
     """
     target = Path(target)
     check_target(target, Path(source))
-    with (
-        FileSource(source, strict=strict) as frames,
-        Enhancer.open(
-            model, backend, device=device, precision=precision, parallel=None
-        ) as enhancer,
-    ):
-        enhancer.look = _for_stream(look or Look(), frames)
-        size = enhancer.look.output_size(frames.info.width, frames.info.height)
-        with FileSink(target, frames, encoder, size=size, overwrite=overwrite) as sink:
+    with FileSource(source, strict=strict) as frames:
+        look = replace(look or Look(), rotation=frames.info.rotation)
+        size = look.output_size(frames.info.width, frames.info.height)
+        with (
+            FileSink(target, frames, encoder, size=size, overwrite=overwrite) as sink,
+            Enhancer.open(
+                model,
+                backend,
+                device=device,
+                precision=precision,
+                look=look,
+                parallel=None,
+                smoothing_s=smoothing_s,
+                estimate_every=estimate_every,
+                sampling=sampling,
+            ) as enhancer,
+        ):
             if on_open is not None:
                 on_open(frames, enhancer)
             try:
@@ -101,8 +117,3 @@ def enhance_file(
     if frames.damaged_packets:
         notes.append(f"{frames.damaged_packets} damaged packets of the video were skipped")
     return FileResult(target if is_there else None, report, notes)
-
-
-def _for_stream(look: Look, frames: FileSource) -> Look:
-    """Tell the look how the player will turn the picture."""
-    return Look(look.strength, look.exposure_ev, look.compare, frames.info.rotation)

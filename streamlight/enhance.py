@@ -6,10 +6,12 @@ from typing import Self
 import numpy as np
 
 from streamlight.backends import Backend, BackendInfo, Prior, choose
+from streamlight.errors import UsageError
 from streamlight.frame import IMAGE_DTYPES, Image
 from streamlight.look import Look
 from streamlight.models.spec import ModelSpec
-from streamlight.view import sample_nearest
+from streamlight.smoothing import DEFAULT_TIME_CONSTANT_S, PriorSmoother
+from streamlight.view import SAMPLING, Sampling, sample
 
 
 class Enhancer:
@@ -30,10 +32,29 @@ class Enhancer:
     """
 
     def __init__(
-        self, backend: Backend, model: ModelSpec, look: Look | None = None, reason: str = ""
+        self,
+        backend: Backend,
+        model: ModelSpec,
+        look: Look | None = None,
+        *,
+        smoothing_s: float = DEFAULT_TIME_CONSTANT_S,
+        estimate_every: int = 1,
+        sampling: Sampling = "nearest",
+        reason: str = "",
     ) -> None:
-        """Wrap an open backend; `Enhancer.open` is the usual way."""
+        """Wrap an open backend; `Enhancer.open` is the usual way, and explains the arguments."""
+        if estimate_every < 1:
+            raise UsageError(f"--estimate-every {estimate_every}: must be at least 1")
+        if smoothing_s < 0:
+            raise UsageError(f"--smoothing {smoothing_s:g}: must not be negative")
+        if sampling not in SAMPLING:
+            raise UsageError(f"--sampling {sampling}: choose one of {', '.join(SAMPLING)}")
         self._backend = backend
+        self._smoother = PriorSmoother(smoothing_s)
+        self._estimate_every = estimate_every
+        self._sampling = sampling
+        self._since_estimate = 0
+        self._size: tuple[int, ...] = ()
         self.model = model
         self.reason = reason
         self.look = look or Look()
@@ -48,6 +69,9 @@ class Enhancer:
         precision: str | None = None,
         look: Look | None = None,
         parallel: int | None = 1,
+        smoothing_s: float = DEFAULT_TIME_CONSTANT_S,
+        estimate_every: int = 1,
+        sampling: Sampling = "nearest",
     ) -> Self:
         """Open a backend and a model.
 
@@ -60,13 +84,26 @@ class Enhancer:
             look: strength, exposure and comparison.
             parallel: how many pictures at once: 1 gives each picture all cores, for the least
                 time a picture; None makes the most of the device, for the most pictures in all.
+            smoothing_s: time constant in seconds of the illumination in steady light, for
+                pictures of a video; 0 takes every frame by itself. See `streamlight.smoothing`.
+            estimate_every: estimate the illumination of a video anew every so many frames, and at
+                once when the light changes.
+            sampling: how the 96x96 view is taken: "nearest" (the paper) or "area".
 
         Raises:
             BackendUnavailableError: the backend cannot run here.
             UsageError: a name is unknown.
         """
         choice = choose(model, backend, device, precision, parallel)
-        return cls(choice.backend, choice.model, look, choice.reason)
+        return cls(
+            choice.backend,
+            choice.model,
+            look,
+            smoothing_s=smoothing_s,
+            estimate_every=estimate_every,
+            sampling=sampling,
+            reason=choice.reason,
+        )
 
     @property
     def info(self) -> BackendInfo:
@@ -113,9 +150,34 @@ class Enhancer:
         return self.reconstruct(image, self.estimate(image, time_s))
 
     def estimate(self, image: Image, time_s: float | None = None) -> Prior:
-        """Estimate the illumination (1, C, 96, 96) of a picture; call it in the frames' order."""
+        """Estimate the illumination (1, C, 96, 96) of a picture; call it in the frames' order.
+
+        With a `time_s`, it is that of the video so far: see `smoothing_s` of `open`. A picture
+        of another size than the one before, or an earlier time, begins another video.
+        """
         check_image(image)
-        return self._backend.estimate(sample_nearest(image))
+        view = sample(image, self._sampling)
+        if time_s is None:
+            return self._backend.estimate(view)
+        if image.shape != self._size:
+            self._size = image.shape
+            self._smoother.reset()
+        change = self._smoother.compare(view)
+        held = self._smoother.held
+        self._since_estimate += 1
+        if (
+            held is not None
+            and change is not None
+            and change.is_steady
+            and self._since_estimate < self._estimate_every
+        ):
+            return held
+        self._since_estimate = 0
+        return self._smoother(view, self._backend.estimate(view), time_s, change)
+
+    def reset(self) -> None:
+        """Forget the video so far: after a seek or a reconnection."""
+        self._smoother.reset()
 
     def reconstruct(self, image: Image, prior: Prior) -> Image:
         """Enhance a picture with its illumination; thread-safe."""

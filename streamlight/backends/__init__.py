@@ -1,6 +1,7 @@
 """Backends by name, and the choice among them. To add one: one file, one row of `BACKENDS`."""
 
 import importlib.util
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -188,7 +189,9 @@ def choose(
                 raise
             failures.append(str(error))
             continue
-        why = "as asked" if backend != "auto" else "; ".join(failures) or "the best here"
+        # the remedies in the messages are for those who asked for that backend
+        skipped = ", ".join(re.split("[:;]", failure)[0] for failure in failures)
+        why = "as asked" if backend != "auto" else skipped or "the best here"
         return AutoChoice(*opened, reason=why)
     raise BackendUnavailableError("no backend can run: " + "; ".join(failures))
 

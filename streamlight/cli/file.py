@@ -21,7 +21,8 @@ Exit codes: 0 done, 1 failed, 2 wrong arguments, 70 internal error,
 130 stopped by Ctrl-C, 143 by SIGTERM.
 """
 
-_NETWORK, _LOOK, _ENCODER, _SCRIPTS = "Network", "Look", "Encoder", "Failures and scripts"
+_NETWORK, _LOOK, _TIME = "Network", "Look", "Over time"
+_ENCODER, _SCRIPTS = "Encoder", "Failures and scripts"
 
 
 def _model_names() -> list[str]:
@@ -44,6 +45,12 @@ def _compare_names() -> list[str]:
     from streamlight.look import COMPARE
 
     return list(COMPARE)
+
+
+def _sampling_names() -> list[str]:
+    from streamlight.view import SAMPLING
+
+    return list(SAMPLING)
 
 
 def _preset_names() -> list[str]:
@@ -134,6 +141,35 @@ def enhance(
             rich_help_panel=_LOOK,
         ),
     ] = "none",
+    smoothing: Annotated[
+        float,
+        typer.Option(
+            "--smoothing",
+            metavar="SECONDS",
+            help="Time constant of the illumination in steady light; changes of light are "
+            "followed at once. 0 takes every frame by itself.",
+            rich_help_panel=_TIME,
+        ),
+    ] = 2.0,
+    estimate_every: Annotated[
+        int,
+        typer.Option(
+            "--estimate-every",
+            metavar="K",
+            help="Estimate the illumination every K frames, and when the light changes.",
+            rich_help_panel=_TIME,
+        ),
+    ] = 1,
+    sampling: Annotated[
+        str,
+        typer.Option(
+            "--sampling",
+            metavar="nearest|area",
+            help="How the network's small view of the frame is taken; nearest is the paper's way.",
+            autocompletion=_sampling_names,
+            rich_help_panel=_TIME,
+        ),
+    ] = "nearest",
     crf: Annotated[
         float,
         typer.Option(
@@ -210,6 +246,9 @@ def enhance(
                 device=device,
                 precision=precision,
                 look=Look(strength, exposure, cast(Any, compare)),
+                smoothing_s=smoothing,
+                estimate_every=estimate_every,
+                sampling=cast(Any, sampling),
                 encoder=EncoderOptions(crf, preset),
                 overwrite=overwrite,
                 strict=strict,

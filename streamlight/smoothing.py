@@ -1,0 +1,178 @@
+"""Steady light: the prior over time, followed where the light changes and held where it does not.
+
+A plain exponential filter of the prior does harm: while the light flickers, or after it was
+switched on, the filtered prior lags behind the picture, and the detail network passes the whole
+difference on (measured in docs/temporal.md: flicker comes out 13 times stronger than with no
+filter, and two bright frames darken the next second by a third). What a filter should take away is
+only what the 96x96 view adds by itself: noise, and which pixels it happened to hit.
+
+So the filter's rate depends on how far the light of this frame is from the light that the held
+prior belongs to. In steady light it is an exponential filter with a long time constant; with a
+change of a few percent it follows within a frame.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamlight.models.spec import PRIOR_SIZE
+
+DEFAULT_TIME_CONSTANT_S = 2.0
+"""In steady light; changes of light do not wait for it."""
+
+_LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
+"""Weights of R, G, B in luma (ITU-R BT.709)."""
+
+_FLOOR = 0.004
+"""Added to luma before the logarithm: one level of 8 bits, below which all is noise."""
+
+_BLOCK = 4
+"""Light is compared by blocks of 4x4 cells, each averaged with its neighbours: less noise, and
+a sixteenth of the work."""
+
+_GLOBAL_STEP = 0.005
+"""Change of log light of the whole frame from which on the filter goes faster."""
+
+_LOCAL_STEP = 0.1
+"""Likewise for one place in the frame, beyond the change of the whole: things that move."""
+
+_CUT_DIFFERENCE = 0.2
+_CUT_CORRELATION = 0.75
+"""A cut changes the light of places by more than the first, and leaves less likeness than the
+second. Chosen on all pairs of 23 photographs at -2, -4 and -6 EV (docs/temporal.md)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """How the light of a frame differs from the light that the held prior belongs to.
+
+    Attributes:
+        overall: change of log light of the whole frame, 0.1 being 10 % brighter.
+        local: for each block, the magnitude of the change beyond `overall`; (24, 24).
+        is_cut: whether it is another scene.
+    """
+
+    overall: float
+    local: NDArray[np.float32]
+    is_cut: bool
+
+    @property
+    def is_steady(self) -> bool:
+        """Whether the held prior still fits."""
+        steady = abs(self.overall) < 2 * _GLOBAL_STEP and float(self.local.mean()) < _LOCAL_STEP
+        return steady and not self.is_cut
+
+
+class PriorSmoother:
+    """Filters the priors of a video in the order of its frames.
+
+    The state is the prior and the light that it belongs to (24x24), in FP32: its size and cost do
+    not depend on the resolution.
+    """
+
+    def __init__(self, time_constant_s: float = DEFAULT_TIME_CONSTANT_S) -> None:
+        """Start without a past.
+
+        Args:
+            time_constant_s: of the exponential filter in steady light, in seconds, so that it
+                acts alike at any frame rate; 0 passes every prior on as it is.
+
+        Raises:
+            ValueError: the time constant is negative.
+        """
+        if time_constant_s < 0:
+            raise ValueError(f"the time constant must not be negative, got {time_constant_s:g}")
+        self._time_constant_s = time_constant_s
+        self._prior: NDArray[np.float32] | None = None
+        self._light = np.zeros((PRIOR_SIZE // _BLOCK, PRIOR_SIZE // _BLOCK), np.float32)
+        self._time_s = 0.0
+
+    def reset(self) -> None:
+        """Forget the past: after a seek, a reconnection, a change of resolution."""
+        self._prior = None
+
+    @property
+    def held(self) -> NDArray[np.float32] | None:
+        """The prior that is held, (1, C, 96, 96); None before the first frame."""
+        return self._prior
+
+    def compare(self, view: NDArray[np.float32]) -> Change | None:
+        """Compare the light of a view (1, 3, 96, 96) with that of the held prior.
+
+        Returns:
+            None when nothing is held.
+        """
+        if self._prior is None:
+            return None
+        now, held = _log_light(_blocks(view)), _log_light(self._light)
+        difference = now - held
+        overall = float(np.median(difference))
+        local = np.abs(difference - np.float32(overall))
+        is_cut = (
+            float(local.mean()) > _CUT_DIFFERENCE and _correlation(now, held) < _CUT_CORRELATION
+        )
+        return Change(overall, local, is_cut)
+
+    def __call__(
+        self,
+        view: NDArray[np.float32],
+        prior: NDArray[np.float32],
+        time_s: float,
+        change: Change | None = None,
+    ) -> NDArray[np.float32]:
+        """Filter the prior of the next frame.
+
+        Args:
+            view: of the frame, (1, 3, 96, 96) in [0, 1].
+            prior: estimated from the view, (1, C, 96, 96).
+            time_s: presentation time of the frame; when it runs backwards the past is forgotten.
+            change: `compare(view)`, when it was called already.
+
+        Returns:
+            The prior to reconstruct the frame with; a new array.
+        """
+        change = change or self.compare(view)
+        elapsed_s = time_s - self._time_s
+        self._time_s = time_s
+        if (
+            self._prior is None
+            or change is None
+            or change.is_cut
+            or elapsed_s < 0
+            or self._time_constant_s == 0
+        ):
+            self._prior, self._light = prior, _blocks(view)
+            return prior
+        speed = np.maximum(
+            max(1.0, (change.overall / _GLOBAL_STEP) ** 2), (change.local / _LOCAL_STEP) ** 2
+        )
+        weight = -np.expm1(-elapsed_s / self._time_constant_s * speed).astype(np.float32)
+        self._light = self._light + weight * (_blocks(view) - self._light)
+        step = prior - self._prior
+        step *= weight.repeat(_BLOCK, axis=0).repeat(_BLOCK, axis=1)
+        self._prior = np.add(self._prior, step, out=step)
+        return self._prior
+
+
+def _blocks(view: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Mean luma (24, 24) of the blocks of a view (1, 3, 96, 96)."""
+    luma = np.tensordot(_LUMA, view[0], axes=1)
+    count = PRIOR_SIZE // _BLOCK
+    return np.asarray(luma.reshape(count, _BLOCK, count, _BLOCK).mean(axis=(1, 3)))
+
+
+def _log_light(blocks: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Logarithm of the blocks' light: a change of light adds the same everywhere."""
+    padded = np.pad(blocks, 1, mode="edge")
+    rows = padded[:-2] + padded[1:-1] + padded[2:]
+    around = rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]
+    return np.asarray(np.log(around / np.float32(9) + np.float32(_FLOOR)))
+
+
+def _correlation(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+    """Pearson correlation of two maps; 1 when either is flat, which says nothing of a cut."""
+    a, b = a - a.mean(), b - b.mean()
+    norm = math.sqrt(float((a * a).sum()) * float((b * b).sum()))
+    return float((a * b).sum()) / norm if norm > 1e-6 else 1.0
