@@ -32,10 +32,10 @@ _BLOCK = 4
 """Light is compared by blocks of 4x4 cells, each averaged with its neighbours: less noise, and
 a sixteenth of the work."""
 
-_GLOBAL_STEP = 0.005
+_GLOBAL_STEP = 0.004
 """Change of log light of the whole frame from which on the filter goes faster."""
 
-_LOCAL_STEP = 0.1
+_LOCAL_STEP = 0.05
 """Likewise for one place in the frame, beyond the change of the whole: things that move."""
 
 _CUT_DIFFERENCE = 0.2
