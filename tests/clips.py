@@ -54,14 +54,15 @@ def bars(index: int, width: int, height: int) -> Picture:
     levels = np.linspace(0, 255, 5).round().astype(np.uint8)
     rows, columns = np.arange(height) // 16, np.arange(width) // 16
     number = (rows[:, None] * -(-width // 16) + columns + 31 * index) % 125
-    return np.stack([levels[number // 25], levels[number // 5 % 5], levels[number % 5]], axis=-1)
+    color = [levels[number // 25], levels[number // 5 % 5], levels[number % 5]]
+    return np.stack(color, axis=-1)
 
 
 def dim(index: int, width: int, height: int) -> Picture:
     """A dark picture that moves: smooth, so that a lossy codec keeps it well."""
     y, x = np.mgrid[:height, :width].astype(np.float64)
     waves = [np.sin((x * (c + 2) + y * (3 - c)) / 23 + index / 3 + c) for c in range(3)]
-    return np.rint(30 + 22 * np.stack(waves, axis=-1)).astype(np.uint8)
+    return np.asarray(np.rint(30 + 22 * np.stack(waves, axis=-1)), np.uint8)
 
 
 def rgb_to_yuv(rgb: Picture, matrix: int, is_full: bool) -> NDArray[np.float64]:
@@ -85,7 +86,7 @@ def yuv_to_rgb(yuv: NDArray[Any], matrix: int, is_full: bool) -> NDArray[np.floa
         y, c_b, c_r = (y - 16) / 219, (c_b - 128) / 224, (c_r - 128) / 224
     r, b = y + 2 * (1 - k_r) * c_r, y + 2 * (1 - k_b) * c_b
     g = (y - k_r * r - k_b * b) / (1 - k_r - k_b)
-    return np.clip(255 * np.stack([r, g, b], axis=-1), 0, 255)
+    return np.asarray(255 * np.stack([r, g, b], axis=-1)).clip(0, 255)
 
 
 def rounded(samples: NDArray[np.float64]) -> NDArray[np.uint8]:
@@ -101,6 +102,7 @@ class Sound:
     start_s: float = 0.0
     duration_s: float = 1.0
     rate_hz: int = 44_100
+    layout: str = "mono"
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -252,7 +254,7 @@ def _tag(video: VideoStream, color: ColorSpec) -> None:
 def _add_sound(container: OutputContainer, sound: Sound) -> AudioStream:
     stream = container.add_stream(sound.codec, sound.rate_hz)
     assert isinstance(stream, AudioStream)
-    stream.codec_context.layout = "mono"
+    stream.codec_context.layout = sound.layout
     stream.metadata.update(sound.metadata)
     return stream
 
@@ -263,7 +265,10 @@ def _write_sound(container: OutputContainer, stream: AudioStream, sound: Sound) 
     frame = av.AudioFrame.from_ndarray(tone[None], format="s16", layout="mono")
     frame.sample_rate = sound.rate_hz
     resampler = av.AudioResampler(
-        stream.codec_context.format, "mono", sound.rate_hz, stream.codec_context.frame_size or 1024
+        stream.codec_context.format,
+        sound.layout,
+        sound.rate_hz,
+        stream.codec_context.frame_size or 1024,
     )
     start = round(sound.start_s * sound.rate_hz)
     for piece in [*resampler.resample(frame), *resampler.resample(None)]:

@@ -19,7 +19,7 @@ needs_ffmpeg = pytest.mark.skipif(
     reason="ffmpeg and ffprobe are not installed: apt-get install ffmpeg",
 )
 
-EXACT = "bilinear+accurate_rnd+full_chroma_int"
+_EXACT = "bilinear+accurate_rnd+full_chroma_int"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,24 +28,27 @@ class Packet:
 
     Attributes:
         pts_s: presentation time; None when the file states none.
-        size: in bytes.
-        digest: of the bytes.
+        digest: MD5 of its bytes.
     """
 
     pts_s: float | None
-    size: int
     digest: str
 
 
 class Probe:
-    """A file, as ffprobe reads it."""
+    """A file as ffprobe reads it, every packet and picture of it."""
 
     def __init__(self, path: Path) -> None:
+        command = ["ffprobe", "-v", "quiet", "-show_streams", "-show_format", "-show_chapters"]
+        command += ["-show_packets", "-show_frames", "-show_data_hash", "md5", "-of", "json"]
+        found = json.loads(
+            subprocess.run([*command, str(path)], check=True, capture_output=True).stdout
+        )
         self.path = path
-        found = _ffprobe(path, "-show_streams", "-show_format", "-show_chapters")
         self.format: dict[str, Any] = found["format"]
         self.streams: list[dict[str, Any]] = found["streams"]
         self.chapters: list[dict[str, Any]] = found["chapters"]
+        self._items: list[dict[str, Any]] = found["packets_and_frames"]
 
     @property
     def tags(self) -> dict[str, str]:
@@ -66,60 +69,49 @@ class Probe:
                 return int(data["rotation"])
         return 0
 
+    @property
     def frame_times_s(self) -> list[float]:
         """Presentation time of every picture of the first video stream, in order."""
-        entries = "frame=pts_time,best_effort_timestamp_time"
-        found = _ffprobe(self.path, "-select_streams", "v:0", "-show_entries", entries)
+        index = self.video["index"]
         return [
-            float(f.get("pts_time") or f["best_effort_timestamp_time"]) for f in found["frames"]
+            float(item.get("pts_time") or item["best_effort_timestamp_time"])
+            for item in self._items
+            if item["type"] == "frame" and item["stream_index"] == index
         ]
 
     def packets(self, stream: int) -> list[Packet]:
         """Packets of the stream with that index."""
-        entries = "packet=pts_time,size,data_hash"
-        found = _ffprobe(
-            self.path,
-            *("-select_streams", str(stream), "-show_entries", entries, "-show_data_hash", "md5"),
-        )
         return [
-            Packet(
-                float(p["pts_time"]) if "pts_time" in p else None, int(p["size"]), p["data_hash"]
-            )
-            for p in found["packets"]
+            Packet(float(item["pts_time"]) if "pts_time" in item else None, item["data_hash"])
+            for item in self._items
+            if item["type"] == "packet" and item["stream_index"] == stream
         ]
 
-
-def decode(
-    path: Path, *, filters: str = "", rotate: bool = False, range_: str = ""
-) -> NDArray[np.uint8]:
-    """Decode the first video stream with ffmpeg: RGB (N, H, W, 3), by swscale's exact path."""
-    probe = Probe(path)
-    width, height = int(probe.video["width"]), int(probe.video["height"])
-    if rotate and probe.rotation % 180:
-        width, height = height, width
-    chain = ",".join(filter(None, [filters, f"scale=flags={EXACT}", "format=rgb24"]))
-    command = ["ffmpeg", "-v", "error", *([] if rotate else ["-noautorotate"]), "-i", str(path)]
-    command += ["-map", "0:v:0", "-vf", chain, "-fps_mode", "passthrough"]
-    command += ["-sws_flags", EXACT, "-f", "rawvideo", "-"]
-    raw = subprocess.run(command, check=True, capture_output=True).stdout
-    return np.frombuffer(raw, np.uint8).reshape(-1, height, width, 3)
+    def decode(self, *, rotate: bool = False) -> NDArray[np.uint8]:
+        """Decode the first video stream with ffmpeg: RGB (N, H, W, 3), by swscale's exact path."""
+        width, height = int(self.video["width"]), int(self.video["height"])
+        if rotate and self.rotation % 180:
+            width, height = height, width
+        chain = f"scale=flags={_EXACT},format=rgb24"
+        command = ["ffmpeg", "-v", "error", *([] if rotate else ["-noautorotate"])]
+        command += ["-i", str(self.path), "-map", "0:v:0", "-vf", chain]
+        command += ["-fps_mode", "passthrough", "-f", "rawvideo", "-"]  # since ffmpeg 5.1
+        raw = subprocess.run(command, check=True, capture_output=True).stdout
+        return np.frombuffer(raw, np.uint8).reshape(-1, height, width, 3)
 
 
 def psnr_db(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
     """Peak signal-to-noise ratio of two equally large stacks of 8-bit pictures."""
     assert one.shape == other.shape
-    error = float(np.square(one.astype(np.float32) - other).mean())
-    return float(10 * np.log10(255**2 / max(error, 1e-10)))
+    squares = [
+        float(np.square(a.astype(np.float32) - b).mean())
+        for a, b in zip(one, other, strict=True)  # a stack of floats would be large
+    ]
+    return float(10 * np.log10(255**2 / max(float(np.mean(squares)), 1e-10)))
 
 
 def mean_error(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Mean of `other - one` of each channel, (3,): a drift of colour that PSNR hides."""
     assert one.shape == other.shape
-    difference = other.astype(np.float32) - one
-    return np.asarray(difference.mean(axis=tuple(range(difference.ndim - 1)), dtype=np.float64))
-
-
-def _ffprobe(path: Path, *arguments: str) -> dict[str, Any]:
-    command = ["ffprobe", "-v", "quiet", *arguments, "-of", "json", str(path)]
-    found = subprocess.run(command, check=True, capture_output=True).stdout
-    return dict(json.loads(found))
+    means = [b.mean(axis=(0, 1)) - a.mean(axis=(0, 1)) for a, b in zip(one, other, strict=True)]
+    return np.asarray(np.mean(means, axis=0))

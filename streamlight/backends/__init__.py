@@ -140,7 +140,7 @@ def open_backend(
             f"--precision {precision}: {name} has {', '.join(row.precisions)} and auto"
         )
     if not row.is_installed:
-        raise BackendUnavailableError(f"backend {name} is not installed: {row.install}")
+        raise BackendUnavailableError(f"{name} is not installed: {row.install}")
     try:
         return row.open(model, device, precision, parallel)
     except (ImportError, OSError) as error:
@@ -170,7 +170,7 @@ def choose(
     if model != "auto" and model not in MODELS:
         raise UsageError(f"--model {model}: choose one of auto, {', '.join(MODELS)}")
     if backend == "auto":
-        tries = [(n, d or device) for n, d in _AUTO_ORDER if _fits(n, d, device, precision)]
+        tries = [(n, device or d) for n, d in _AUTO_ORDER if _fits(n, d, device, precision)]
         if not tries:
             asked = f"--device {device or 'auto'} --precision {precision or 'auto'}"
             rows = [f"{r.name}: {r.devices}; {', '.join(r.precisions)}" for r in BACKENDS.values()]

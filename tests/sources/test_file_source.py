@@ -174,7 +174,7 @@ def test_ffprobe_finds_the_same_frames_at_the_same_times(
     clip = make_clip(tmp_path / name, **how)
     with FileSource(clip) as source:
         times = [frame.time_s + float(source.shift_s) for frame in source]
-    np.testing.assert_allclose(times, Probe(clip).frame_times_s(), rtol=0, atol=1e-6)
+    np.testing.assert_allclose(times, Probe(clip).frame_times_s, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (3, 5), (161, 121), (2, 120)])

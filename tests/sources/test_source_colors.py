@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from clips import LUMA_WEIGHTS, Picture, bars, make_clip, rgb_to_yuv, rounded, yuv_to_rgb
-from ffprobe import decode, needs_ffmpeg
+from ffprobe import Probe, needs_ffmpeg
 from numpy.typing import NDArray
 
 from streamlight.color import ColorSpec, Matrix, Range
@@ -129,4 +129,4 @@ def test_a_grey_format_is_full_range_as_in_ffmpeg(tmp_path: Path, name: str, cod
     image, _ = first_picture(clip)
     assert image.min() == 16
     assert image.max() == 235  # the numbers in the file: nothing was stretched
-    np.testing.assert_array_equal(image, decode(clip)[0])
+    np.testing.assert_array_equal(image, Probe(clip).decode()[0])

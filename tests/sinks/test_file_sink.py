@@ -1,0 +1,317 @@
+"""Files that were written, as ffprobe sees them: times, sound, subtitles, names, shape."""
+
+import re
+import subprocess
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+from clips import Sound, Subtitle, make_clip, number_of
+from ffprobe import Probe, needs_ffmpeg
+from fidelity import (
+    assert_same_description,
+    assert_same_pictures,
+    assert_same_side_streams,
+    assert_same_times,
+    copy_clip,
+)
+
+from streamlight.color import ColorSpec, Matrix, Range
+from streamlight.errors import SinkError, UsageError
+from streamlight.sinks import EncoderOptions, FileSink
+from streamlight.sources import FileSource
+
+pytestmark = needs_ffmpeg
+
+CONTAINERS = ["out.mp4", "out.m4v", "out.mov", "out.mkv"]
+THIRTIETH = Fraction(1, 30)
+VARIABLE = (0, 3, 4, 9, 10, 20, 21, 30)
+
+SOURCES: list[tuple[str, dict[str, Any]]] = [
+    ("cfr.mp4", {}),
+    ("vfr.mp4", {"pts": VARIABLE, "time_base": THIRTIETH}),
+    ("vfr.mkv", {"pts": VARIABLE, "time_base": THIRTIETH}),
+    ("ntsc.mp4", {"rate": Fraction(30000, 1001)}),
+    ("late.mkv", {"pts": range(12, 20), "time_base": THIRTIETH}),
+    ("hidden.mp4", {"pts": range(-3, 7), "time_base": THIRTIETH}),
+    ("slow.mkv", {"rate": Fraction(1, 3), "frames": 3}),
+    ("single.mp4", {"frames": 1}),
+    ("b-frames.ts", {"codec": "mpeg2video", "options": {"bf": "2", "g": "12"}}),
+    ("film.avi", {"codec": "mpeg4"}),
+]
+
+
+@pytest.mark.parametrize("container", ["out.mp4", "out.mkv"])
+@pytest.mark.parametrize(("name", "how"), SOURCES, ids=[name for name, _ in SOURCES])
+def test_every_frame_is_written_at_its_time(
+    tmp_path: Path, name: str, how: dict[str, Any], container: str
+) -> None:
+    clip, target = make_clip(tmp_path / name, **how), tmp_path / container
+    copy_clip(clip, target)
+    before, after = Probe(clip), Probe(target)
+    assert_same_times(before, after)
+    numbers = [number_of(picture) for picture in after.decode()]
+    assert numbers == [number_of(picture) for picture in before.decode()]
+
+
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_sound_names_tags_and_pictures_are_kept_in_every_container(
+    tmp_path: Path, container: str
+) -> None:
+    clip = make_clip(
+        tmp_path / "clip.mkv",
+        codec="libx264",
+        options={"crf": "1"},
+        color=ColorSpec(Matrix.BT709, Range.FULL, primaries=1, transfer=1),
+        sample_aspect_ratio=Fraction(4, 3),
+        sound=[
+            Sound("aac", metadata={"language": "fra"}),
+            Sound("libmp3lame", start_s=0.2, metadata={"language": "eng"}),
+        ],
+        metadata={"title": "a night", "comment": "dark"},
+        video_metadata={"language": "ita"},
+    )
+    target = tmp_path / container
+    copy_clip(clip, target)
+    before, after = Probe(clip), Probe(target)
+    assert [s["codec_type"] for s in after.streams] == ["video", "audio", "audio"]
+    assert after.video["tags"]["language"] == "ita"
+    assert after.tags["title"] == "a night"
+    assert_same_times(before, after)
+    assert_same_side_streams(before, after)
+    assert_same_description(before, after)
+    assert_same_pictures(before, after)
+
+
+def test_subtitles_and_dispositions_are_kept_in_matroska(tmp_path: Path) -> None:
+    clip = make_clip(
+        tmp_path / "clip.mkv",
+        sound=[Sound("libmp3lame", metadata={"language": "deu", "title": "mono"})],
+        subtitles=[
+            Subtitle("one", metadata={"language": "fra", "title": "for all"}),
+            Subtitle("two", start_s=0.1, end_s=5.0),
+        ],
+        sound_first=True,
+    )
+    mark_as_default(clip, 2)
+    copy_clip(clip, tmp_path / "out.mkv")
+    before, after = Probe(clip), Probe(tmp_path / "out.mkv")
+    assert [s["codec_type"] for s in after.streams] == [s["codec_type"] for s in before.streams]
+    assert [s["disposition"]["default"] for s in after.streams] == [0, 0, 1, 0]
+    assert_same_side_streams(before, after)
+
+
+def mark_as_default(clip: Path, stream: int) -> None:
+    marked = clip.with_suffix(".marked.mkv")
+    command = ["ffmpeg", "-v", "error", "-i", str(clip), "-map", "0", "-c", "copy"]
+    command += ["-disposition", "0", f"-disposition:{stream}", "default", str(marked)]
+    subprocess.run(command, check=True)
+    marked.replace(clip)
+
+
+@pytest.mark.parametrize("container", ["out.mp4", "out.mov"])
+def test_sound_of_mp4_starts_within_a_tenth_of_a_millisecond(
+    tmp_path: Path, container: str
+) -> None:
+    clip = make_clip(
+        tmp_path / "clip.mov",
+        rate=Fraction(30000, 1001),
+        sound=[Sound(start_s=1940 / 44100 + 1024 / 44100)],  # 0.043991 s and AAC's own delay
+        muxer_options={"movie_timescale": "90000"},
+    )
+    copy_clip(clip, tmp_path / container)
+    starts_s = [
+        float(Probe(f).of_type("audio")[0]["start_time"]) for f in (clip, tmp_path / container)
+    ]
+    assert starts_s[0] == pytest.approx(0.043991, abs=1e-5)
+    assert starts_s[1] == pytest.approx(starts_s[0], abs=1e-4)
+
+
+def test_chapters_are_kept(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "plain.mkv")
+    (tmp_path / "chapters.txt").write_text(
+        ";FFMETADATA1\n"
+        "[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\nEND=120\ntitle=dusk\n"
+        "[CHAPTER]\nTIMEBASE=1/1000\nSTART=120\nEND=400\ntitle=night\n"
+    )
+    command = ["ffmpeg", "-v", "error", "-i", "plain.mkv", "-i", "chapters.txt", "-c", "copy"]
+    subprocess.run([*command, "clip.mkv"], check=True, cwd=tmp_path)
+    for container in ("out.mkv", "out.mp4"):
+        copy_clip(tmp_path / "clip.mkv", tmp_path / container)
+        chapters = Probe(tmp_path / container).chapters
+        assert [c["tags"]["title"] for c in chapters] == ["dusk", "night"]
+        assert [float(c["start_time"]) for c in chapters] == [0, 0.12]
+    assert clip.exists()
+
+
+@pytest.mark.parametrize("degrees", [90, 180, -90])
+@pytest.mark.parametrize("container", ["out.mp4", "out.mkv"])
+def test_rotation_is_kept(tmp_path: Path, degrees: int, container: str) -> None:
+    clip = make_clip(tmp_path / "clip.mp4", rotation=degrees)
+    copy_clip(clip, tmp_path / container)
+    after = Probe(tmp_path / container)
+    assert abs(after.rotation) == abs(degrees)
+    assert after.rotation == Probe(clip).rotation
+
+
+@pytest.mark.parametrize("container", ["out.mp4", "out.mkv"])
+@pytest.mark.parametrize(
+    ("width", "height", "pixel_format"),
+    [
+        (1, 1, "yuv444p"),
+        (3, 5, "yuv444p"),
+        (161, 121, "yuv444p"),
+        (160, 121, "yuv422p"),
+        (161, 120, "yuv444p"),
+    ],
+)
+def test_odd_sizes_are_kept_by_a_finer_chroma(
+    tmp_path: Path, width: int, height: int, pixel_format: str, container: str
+) -> None:
+    clip = make_clip(tmp_path / "clip.mkv", codec="libvpx-vp9", size=(width, height), frames=4)
+    copy_clip(clip, tmp_path / container)
+    after = Probe(tmp_path / container)
+    assert (after.video["width"], after.video["height"]) == (width, height)
+    assert after.video["pix_fmt"] == pixel_format
+    assert_same_pictures(Probe(clip), after)
+
+
+@pytest.mark.parametrize(
+    ("codec", "pixel_format", "kept"),
+    [
+        ("libx264", "yuv420p", "yuv420p"),
+        ("libx264", "yuv422p", "yuv422p"),
+        ("libx264", "yuv444p", "yuv444p"),
+        ("ffv1", "gray", "yuv420p"),
+        ("ffv1", "bgr0", "yuv420p"),
+    ],
+)
+def test_the_sampling_of_chroma_is_kept(
+    tmp_path: Path, codec: str, pixel_format: str, kept: str
+) -> None:
+    clip = make_clip(tmp_path / "clip.mkv", codec=codec, pixel_format=pixel_format)
+    copy_clip(clip, tmp_path / "out.mp4")
+    assert Probe(tmp_path / "out.mp4").video["pix_fmt"] == kept
+
+
+@pytest.mark.parametrize(
+    ("container", "clip_name", "codec", "better"),
+    [
+        ("out.mp4", "clip.mkv", "subtitles", "out.mkv"),
+        ("out.mov", "clip.mkv", "subtitles", "out.mkv"),
+        ("out.mov", "clip.mkv", "flac", "out.mkv"),
+        ("out.mov", "clip.mkv", "libopus", "out.mkv"),
+        ("out.mkv", "clip.avi", "pcm_mulaw", "out.mov"),
+    ],
+)
+def test_a_stream_that_the_container_cannot_hold_is_named_with_one_that_can(
+    tmp_path: Path, container: str, clip_name: str, codec: str, better: str
+) -> None:
+    is_text = codec == "subtitles"
+    clip = make_clip(
+        tmp_path / clip_name,
+        codec="mpeg4",
+        sound=[] if is_text else [Sound(codec, rate_hz=48000, metadata={"language": "eng"})],
+        subtitles=[Subtitle(metadata={"language": "eng"})] if is_text else [],
+    )
+    stream = (
+        r"subtitle stream 1 \(srt" if is_text else rf"audio stream 1 \({codec.removeprefix('lib')}"
+    )
+    suffix = Path(container).suffix
+    with pytest.raises(SinkError, match=rf"a {suffix} file cannot hold {stream}.*write {better}"):
+        copy_clip(clip, tmp_path / container)
+    copy_clip(clip, tmp_path / better)  # it says the truth
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([clip_name, better])
+
+
+def test_a_stream_that_no_container_can_hold_comes_with_the_command_that_drops_it(
+    tmp_path: Path,
+) -> None:
+    clip = make_clip(tmp_path / "clip.avi", codec="mpeg4", sound=[Sound("adpcm_ms")])
+    with pytest.raises(SinkError, match=r"ffmpeg -i \S+clip.avi -map 0 -map -0:1 -c copy"):
+        copy_clip(clip, tmp_path / "out.mkv")
+
+
+def test_pcm_without_a_channel_layout_goes_into_mp4(tmp_path: Path) -> None:
+    """AVI states the number of channels only, which MP4 would refuse when it is complete."""
+    clip = make_clip(
+        tmp_path / "clip.avi", codec="mpeg4", sound=[Sound("pcm_s16le", layout="stereo")]
+    )
+    with av.open(str(clip)) as container:
+        assert container.streams.audio[0].layout.name == "2 channels"
+    copy_clip(clip, tmp_path / "out.mp4")
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert container.streams.audio[0].layout.name == "stereo"
+
+
+def test_sound_whose_clock_steps_back_is_moved_and_not_refused(tmp_path: Path) -> None:
+    """Two short recordings, joined byte by byte."""
+    clip = make_clip(tmp_path / "clip.ts", codec="mpeg2video", sound=[Sound("mp2", duration_s=0.4)])
+    clip.write_bytes(clip.read_bytes() * 2)
+    before = [packet.digest for packet in Probe(clip).packets(1)]
+    for container in ("out.mp4", "out.mkv"):
+        copy_clip(clip, tmp_path / container)
+        after = Probe(tmp_path / container)
+        assert len(after.frame_times_s) == 20
+        copies = after.packets(1)
+        assert [p.digest for p in copies] == before
+        times = [p.pts_s for p in copies if p.pts_s is not None]
+        assert times == sorted(times)
+
+
+@pytest.mark.parametrize(
+    "values", [{"crf": -1}, {"crf": 52}, {"crf": float("nan")}, {"preset": "fastest"}]
+)
+def test_encoder_options_out_of_range_are_refused(values: dict[str, Any]) -> None:
+    (name,) = values
+    with pytest.raises(UsageError, match=f"--{name} .*(between 0 and 51|choose one of ultrafast)"):
+        EncoderOptions(**values)
+
+
+def test_encoder_options_reach_the_encoder(tmp_path: Path) -> None:
+    """X264 writes its settings into the stream."""
+    clip = make_clip(tmp_path / "clip.mp4")
+    copy_clip(clip, tmp_path / "out.mkv", EncoderOptions(crf=37, preset="ultrafast"))
+    settings = re.search(rb"x264 - core.*?\0", (tmp_path / "out.mkv").read_bytes(), re.DOTALL)
+    assert settings is not None
+    assert b"crf=37.0" in settings[0]
+    assert b"cabac=0" in settings[0]  # of "ultrafast" only
+
+
+def test_packets_of_the_sound_lie_beside_the_pictures_they_belong_to(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clip.mkv", frames=75, sound=[Sound(duration_s=3)])
+    copy_clip(clip, tmp_path / "out.mkv")
+    with av.open(str(tmp_path / "out.mkv")) as container:
+        kinds_at = [
+            (packet.stream.type, float(packet.pts * packet.time_base))
+            for packet in container.demux()
+            if packet.pts is not None and packet.time_base
+        ]
+    assert {kind for kind, _ in kinds_at} == {"video", "audio"}
+    assert furthest_apart_s(kinds_at) < 0.5
+
+
+def furthest_apart_s(kinds_at: Sequence[tuple[str, float]]) -> float:
+    """How far, in the order of the file, the two streams run apart."""
+    latest = {"video": 0.0, "audio": 0.0}
+    apart = 0.0
+    for kind, time_s in kinds_at:
+        latest[kind] = max(latest[kind], time_s)
+        apart = max(apart, abs(latest["video"] - latest["audio"]))
+    return apart
+
+
+def test_a_picture_of_another_size_can_be_written(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clip.mp4")
+    with (
+        FileSource(clip) as source,
+        FileSink(tmp_path / "out.mp4", source, size=(32, 24)) as sink,
+    ):
+        for frame in source:
+            sink.write(type(frame)(frame.image[::2, ::2].copy(), frame.pts, frame.time_base, 0))
+        sink.finish()
+    video = Probe(tmp_path / "out.mp4").video
+    assert (video["width"], video["height"]) == (32, 24)
