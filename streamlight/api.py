@@ -46,6 +46,7 @@ def enhance_file(
     smoothing_s: float = DEFAULT_TIME_CONSTANT_S,
     estimate_every: int = 1,
     sampling: Sampling = "nearest",
+    denoise: str = "off",
     encoder: EncoderOptions | None = None,
     overwrite: bool = False,
     strict: bool = False,
@@ -67,6 +68,7 @@ def enhance_file(
         smoothing_s: time constant in seconds of the illumination in steady light; 0 for none.
         estimate_every: estimate the illumination every so many frames, and when light changes.
         sampling: how the 96x96 view is taken: "nearest" (the paper) or "area".
+        denoise: temporal averaging before the network: "off", "light" or "strong".
         encoder: quality and speed of the encoder.
         overwrite: replace an existing target.
         strict: fail at a damaged packet instead of skipping it.
@@ -83,7 +85,7 @@ def enhance_file(
     """
     target = Path(target)
     check_target(target, Path(source))
-    with FileSource(source, strict=strict) as frames:
+    with FileSource(source, strict=strict, denoise=denoise) as frames:
         look = replace(look or Look(), rotation=frames.info.rotation)
         size = look.output_size(frames.info.width, frames.info.height)
         with (

@@ -53,6 +53,12 @@ def _sampling_names() -> list[str]:
     return list(SAMPLING)
 
 
+def _denoise_names() -> list[str]:
+    from streamlight.sources.denoise import DENOISE
+
+    return list(DENOISE)
+
+
 def _preset_names() -> list[str]:
     from streamlight.sinks.file import PRESETS
 
@@ -170,6 +176,16 @@ def enhance(
             rich_help_panel=_TIME,
         ),
     ] = "nearest",
+    denoise: Annotated[
+        str,
+        typer.Option(
+            "--denoise",
+            metavar="off|light|strong",
+            help="Average what stands still over 5 or 9 frames, before the network.",
+            autocompletion=_denoise_names,
+            rich_help_panel=_TIME,
+        ),
+    ] = "off",
     crf: Annotated[
         float,
         typer.Option(
@@ -249,6 +265,7 @@ def enhance(
                 smoothing_s=smoothing,
                 estimate_every=estimate_every,
                 sampling=cast(Any, sampling),
+                denoise=denoise,
                 encoder=EncoderOptions(crf, preset),
                 overwrite=overwrite,
                 strict=strict,

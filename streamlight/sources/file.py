@@ -18,6 +18,7 @@ from av.video.stream import VideoStream
 
 from streamlight.errors import SourceError, UnsupportedSourceError
 from streamlight.frame import Frame, StreamInfo
+from streamlight.sources.denoise import check_denoise, denoised
 from streamlight.sources.rgb import RgbConverter, color_of
 from streamlight.sources.side_streams import SideStreams
 
@@ -37,12 +38,13 @@ class FileSource:
         notes: what the user should know of the input, one sentence each.
     """
 
-    def __init__(self, path: str | Path, *, strict: bool = False) -> None:
+    def __init__(self, path: str | Path, *, strict: bool = False, denoise: str = "off") -> None:
         """Open a file and decode its first frame.
 
         Args:
             path: of the file.
             strict: raise at the first damaged packet instead of skipping it.
+            denoise: "off", "light" or "strong"; see `streamlight.sources.denoise`.
 
         Raises:
             SourceError: the file is missing, unreadable, or not a video.
@@ -51,7 +53,9 @@ class FileSource:
         self.path = Path(path)
         self.damaged_packets = 0
         self.notes: list[str] = []
+        check_denoise(denoise)
         self._strict = strict
+        self._denoise = denoise
         self._packets_read = 0
         self._clocks_s: dict[int, float] = {}
         self._to_rgb = RgbConverter()
@@ -107,13 +111,8 @@ class FileSource:
         rate = self.info.rate
         duration = step = max(1, round(1 / (rate * self.info.time_base))) if rate else 1
         shift = round(self.shift_s / self.info.time_base)
-        for index, picture in enumerate(self._all_pictures()):
-            if (picture.width, picture.height) != (self.info.width, self.info.height):
-                raise SourceError(
-                    f"{self.path}: the picture changes from {self.info.width}x{self.info.height} "
-                    f"to {picture.width}x{picture.height} at frame {index}; "
-                    "cut the file there and enhance the parts"
-                )
+        pictures = denoised(self._all_pictures(), self._denoise)
+        for index, picture in enumerate(pictures):
             pts = picture.pts
             if pts is None:
                 pts = 0 if last_pts is None else last_pts + duration
@@ -131,7 +130,16 @@ class FileSource:
         if first is not None:
             yield first
         del first
-        yield from self._pictures
+        size = self.info.width, self.info.height
+        for index, picture in enumerate(self._pictures, start=1):
+            if (picture.width, picture.height) != size:
+                raise SourceError(
+                    f"{self.path}: the picture changes from {size[0]}x{size[1]} "
+                    f"to {picture.width}x{picture.height} at frame {index}; "
+                    "cut the file there and enhance the parts"
+                )
+            yield picture
+            del picture  # or it lives until the next one is decoded
 
     def _decode(self) -> Iterator[av.VideoFrame]:
         """Demux all streams; yield pictures, put the packets of the others aside."""
