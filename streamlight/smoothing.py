@@ -38,8 +38,8 @@ _GLOBAL_STEP = 0.004
 _LOCAL_STEP = 0.05
 """Likewise for one place in the frame, beyond the change of the whole: things that move."""
 
-_CUT_DIFFERENCE = 0.2
-_CUT_CORRELATION = 0.75
+_CUT_DIFFERENCE = 0.17
+_CUT_CORRELATION = 0.84
 """A cut changes the light of places by more than the first, and leaves less likeness than the
 second. Chosen on all pairs of 23 photographs at -2, -4 and -6 EV (docs/temporal.md)."""
 
