@@ -87,12 +87,17 @@ class Probe:
             if item["type"] == "packet" and item["stream_index"] == stream
         ]
 
-    def decode(self, *, rotate: bool = False) -> NDArray[np.uint8]:
-        """Decode the first video stream with ffmpeg: RGB (N, H, W, 3), by swscale's exact path."""
+    def decode(self, *, rotate: bool = False, matrix: str = "auto") -> NDArray[np.uint8]:
+        """Decode the first video stream with ffmpeg: RGB (N, H, W, 3), by swscale's exact path.
+
+        Args:
+            rotate: turn the pictures as a player does.
+            matrix: of a file that states none, for which ffmpeg always takes BT.601.
+        """
         width, height = int(self.video["width"]), int(self.video["height"])
         if rotate and self.rotation % 180:
             width, height = height, width
-        chain = f"scale=flags={_EXACT},format=rgb24"
+        chain = f"scale=flags={_EXACT}:in_color_matrix={matrix},format=rgb24"
         command = ["ffmpeg", "-v", "error", *([] if rotate else ["-noautorotate"])]
         command += ["-i", str(self.path), "-map", "0:v:0", "-vf", chain]
         command += ["-fps_mode", "passthrough", "-f", "rawvideo", "-"]  # since ffmpeg 5.1

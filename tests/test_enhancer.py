@@ -165,9 +165,9 @@ def test_the_prior_depends_on_the_view_alone(enhancer: Enhancer) -> None:
 
 def test_reconstruct_gives_the_same_from_many_threads(each_enhancer: Enhancer) -> None:
     """Different pictures of several sizes at once, also while a network is compiled for them."""
-    images = [picture(130 + i % 3 * 7, 144, seed=i) for i in range(12)]
+    images = [picture(50 + i % 3 * 7, 64, seed=i) for i in range(9)]
     priors = [each_enhancer.estimate(image) for image in images]
-    with ThreadPoolExecutor(6) as threads:
+    with ThreadPoolExecutor(3) as threads:
         at_once = list(threads.map(each_enhancer.reconstruct, images, priors))
     for image, prior, result in zip(images, priors, at_once, strict=True):
         np.testing.assert_array_equal(result, each_enhancer.reconstruct(image, prior))

@@ -70,7 +70,7 @@ ONLY_IN: dict[str, set[str]] = {
     "onnxscript": {"models/export.py"},
     "typer": {"cli"},
     "rich": {"cli"},
-    "cv2": {"evaluation"},
+    "cv2": {"evaluation", "cli/evaluate.py"},
 }
 """Where a package may be imported; in these folders or files of streamlight and nowhere else."""
 

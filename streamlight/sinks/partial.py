@@ -10,6 +10,9 @@ from streamlight.errors import SinkError
 class PartialFile:
     """Reserves a name beside the target; `commit` renames it, `discard` removes it.
 
+    A process that is killed (kill -9, a power cut) leaves the hidden file, and never half a video
+    under the target's name.
+
     Attributes:
         path: where to write meanwhile, in the target's folder and with its extension, hidden.
     """

@@ -217,6 +217,13 @@ def test_what_is_known_before_the_first_frame(tmp_path: Path) -> None:
         assert source.notes == []
 
 
+@pytest.mark.parametrize("rate", [Fraction(1, 3), Fraction(24000, 1001), Fraction(240)])
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv"])
+def test_any_rate_is_known_beforehand(tmp_path: Path, name: str, rate: Fraction) -> None:
+    with FileSource(make_clip(tmp_path / name, rate=rate)) as source:
+        assert source.info.rate == pytest.approx(rate, rel=1e-3)
+
+
 def test_images_belong_to_the_caller_and_stay_valid(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "clip.mp4")
     frames = read(clip)
