@@ -38,6 +38,7 @@ import psutil
 
 import streamlight
 from streamlight import EncoderOptions, Enhancer, FileSink, FileSource, Frame, Pipeline
+from streamlight.backends.openvino import shared_core
 from streamlight.models import graph_path
 from streamlight.models.spec import MODELS
 from streamlight.view import sample_nearest
@@ -153,7 +154,7 @@ def loop_by_hand(clip: Path, enhance: Callable[[np.ndarray], np.ndarray], output
 
 def plain_openvino() -> Callable[[np.ndarray], np.ndarray]:
     """The network as OpenVINO's tutorials run one."""
-    core = ov.Core()
+    core = shared_core()
     spec = MODELS[MODEL]
     estimate = core.compile_model(graph_path(spec, "estimate"), "CPU")
     reconstruct = core.compile_model(graph_path(spec, "reconstruct"), "CPU")

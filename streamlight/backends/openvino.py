@@ -3,6 +3,7 @@
 import os
 import queue
 import threading
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ class OpenVinoBackend:
             BackendUnavailableError: there is no such device, or it has no such precision.
         """
         self._model = model
-        self._core = ov.Core()
+        self._core = shared_core()
         self._device = device.upper()
         if self._device.split(".")[0] not in {
             d.split(".")[0] for d in self._core.available_devices
@@ -199,6 +200,17 @@ def _best_precision(capabilities: list[str]) -> str:
 def _reason(error: RuntimeError) -> str:
     """Take the last line of OpenVINO's message; those before it are places in its source."""
     return (str(error).strip() or "no reason given").splitlines()[-1]
+
+
+@lru_cache(maxsize=1)
+def shared_core() -> Any:
+    """Return the process's one Core, which lives as long as the process does.
+
+    Each Core's CPU plugin gives the thread an alternate signal stack, and puts the one before it
+    back when it goes. Cores that go in another order than they came in leave a stack that is
+    freed, and the next signal (a Ctrl-C) crashes the process. Seen with OpenVINO 2026.4.
+    """
+    return ov.Core()
 
 
 def _cache_folder() -> Path | None:

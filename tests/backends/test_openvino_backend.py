@@ -1,22 +1,23 @@
 """OpenVINO against the PyTorch reference on real dark pictures, and its devices and cache."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openvino
 import pytest
 from ffprobe import psnr_db
 from real_frames import dark_frame
 
-from streamlight.backends.openvino import OpenVinoBackend
+from streamlight.backends.openvino import OpenVinoBackend, shared_core
 from streamlight.errors import BackendError, BackendUnavailableError
 from streamlight.frame import Image
 from streamlight.models.spec import MODELS
 from streamlight.view import sample_nearest
 
-HAS_BF16 = "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+HAS_BF16 = "BF16" in shared_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 SIZES = [
     ("gladnet", 64, 96),
@@ -72,7 +73,7 @@ def test_a_precision_that_the_device_lacks_is_unavailable() -> None:
 
 
 def has(precision: str) -> bool:
-    capabilities = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    capabilities = shared_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return precision.upper() in capabilities
 
 
@@ -124,3 +125,24 @@ def test_a_cache_that_was_cut_off_is_made_anew(
         path.chmod(0o600)
         path.write_bytes(path.read_bytes()[:5000])
     np.testing.assert_array_equal(enhanced(OpenVinoBackend(MODELS["gladnet-fast"]), image), first)
+
+
+CLOSE_TWO_THEN_SIGNAL = """
+import gc, os, signal
+from streamlight.backends import open_backend
+from streamlight.models import get_spec
+first, second = (open_backend("openvino", get_spec("gladnet-fast")) for _ in range(2))
+del first
+gc.collect()
+del second
+gc.collect()
+signal.signal(signal.SIGTERM, lambda *_: print("handled"))
+os.kill(os.getpid(), signal.SIGTERM)
+"""
+
+
+def test_a_signal_after_two_backends_were_closed_does_not_crash_the_process() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", CLOSE_TWO_THEN_SIGNAL], capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout) == (0, "handled\n")

@@ -11,6 +11,7 @@ import openvino
 import pytest
 from model_samples import assert_not_saturated, dark, dark_prior, network
 
+from streamlight.backends.openvino import shared_core
 from streamlight.errors import BackendUnavailableError, SinkError
 from streamlight.models import MODELS, GraphName, graph_path
 from streamlight.models.export import export_graphs
@@ -42,7 +43,7 @@ def reference(name: str, height: int, width: int) -> tuple[list[npt.NDArray[Any]
 
 
 def read(name: str, graph: GraphName) -> openvino.Model:
-    return openvino.Core().read_model(graph_path(MODELS[name], graph))
+    return shared_core().read_model(graph_path(MODELS[name], graph))
 
 
 def read_fixed(name: str, graph: GraphName, height: int, width: int) -> openvino.Model:
@@ -53,7 +54,7 @@ def read_fixed(name: str, graph: GraphName, height: int, width: int) -> openvino
 
 @cache
 def compile_dynamic(name: str, graph: GraphName) -> openvino.CompiledModel:
-    return openvino.compile_model(read(name, graph), "CPU", IN_FP32)
+    return shared_core().compile_model(read(name, graph), "CPU", IN_FP32)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -72,7 +73,7 @@ def test_reconstruct_in_openvino_matches_pytorch(
     name: str, graph: GraphName, height: int, width: int, is_fixed: bool
 ) -> None:
     if is_fixed:
-        model = openvino.compile_model(read_fixed(name, graph, height, width), "CPU", IN_FP32)
+        model = shared_core().compile_model(read_fixed(name, graph, height, width), "CPU", IN_FP32)
     else:
         model = compile_dynamic(name, graph)
     inputs, expected = reference(name, height, width)
@@ -86,7 +87,7 @@ def test_a_fixed_size_leaves_no_index_arithmetic_in_the_graph(name: str, graph: 
     kinds = {"ShapeOf", "Range", "Divide", "FloorMod", "Less", "Greater"}
     dynamic = {op.get_type_name() for op in read(name, graph).get_ops()}
     assert dynamic & kinds >= {"ShapeOf", "Range", "Divide"}
-    compiled = openvino.compile_model(read_fixed(name, graph, 400, 402), "CPU", IN_FP32)
+    compiled = shared_core().compile_model(read_fixed(name, graph, 400, 402), "CPU", IN_FP32)
     layers = {op.get_rt_info()["layerType"] for op in compiled.get_runtime_model().get_ops()}
     assert {"Convolution", "Gather"} <= layers
     assert not layers & {"ShapeOf", "Range", "Eltwise", "Subgraph"}
@@ -104,7 +105,7 @@ def test_the_indices_of_a_dynamic_size_are_exact(graph: GraphName, precision: st
         [model.input("image").get_node()],
         "indices",
     )
-    compiled = openvino.compile_model(indices, "CPU", {"INFERENCE_PRECISION_HINT": precision})
+    compiled = shared_core().compile_model(indices, "CPU", {"INFERENCE_PRECISION_HINT": precision})
     sizes = [*range(192, 600), 720, 960, 1080, 1920, 2160, 3840]
     for size in sizes if graph == "reconstruct_compact" else [*range(1, 192), *sizes]:
         rows = compiled([np.zeros((1, 2 * size, 2, 3), np.float32)])[0]
