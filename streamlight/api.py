@@ -117,5 +117,7 @@ def enhance_file(
                 is_there = True
     notes = list(frames.notes)
     if frames.damaged_packets:
-        notes.append(f"{frames.damaged_packets} damaged packets of the video were skipped")
+        count = frames.damaged_packets
+        were = "packet of the video was" if count == 1 else "packets of the video were"
+        notes.append(f"{count} damaged {were} skipped")
     return FileResult(target if is_there else None, report, notes)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from streamlight.cli import doctor, export, file, models
+from streamlight.cli import doctor, evaluate, export, file, models
 from streamlight.cli.grouped_help import GroupedCommand
 
 __all__ = ["app", "main"]
@@ -22,6 +22,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 app.command("file", cls=GroupedCommand, epilog=file.EXAMPLES)(file.enhance)
+app.command("evaluate", cls=GroupedCommand, epilog=evaluate.EXAMPLES)(evaluate.evaluate)
 app.command("doctor", cls=GroupedCommand)(doctor.doctor)
 app.command("models", cls=GroupedCommand)(models.models)
 app.command("export", cls=GroupedCommand)(export.export)
