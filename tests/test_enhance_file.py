@@ -254,7 +254,7 @@ def test_damage_is_noted_and_strict_refuses_it(tmp_path: Path) -> None:
     data[packet.pos : packet.pos + packet.size] = bytes(packet.size)
     clip.write_bytes(data)
     result = streamlight.enhance_file(clip, tmp_path / "out.mp4", model=MODEL)
-    assert result.notes == ["1 damaged packets of the video were skipped"]
+    assert result.notes == ["1 damaged packet of the video was skipped"]
     assert result.report.frames_out == 19
     with pytest.raises(streamlight.SourceError, match="the video is damaged near its packet"):
         streamlight.enhance_file(
