@@ -10,8 +10,8 @@ from streamlight.errors import UsageError
 from streamlight.frame import IMAGE_DTYPES, Image
 from streamlight.look import Look
 from streamlight.models.spec import ModelSpec
-from streamlight.smoothing import DEFAULT_TIME_CONSTANT_S, PriorSmoother
-from streamlight.view import SAMPLING, Sampling, sample
+from streamlight.smoothing import DEFAULT_TIME_CONSTANT_S, Change, PriorSmoother
+from streamlight.view import PHASES, SAMPLING, Sampling, View, sample, sample_nearest
 
 
 class Enhancer:
@@ -55,6 +55,8 @@ class Enhancer:
         self._sampling = sampling
         self._since_estimate = 0
         self._size: tuple[int, ...] = ()
+        self._time_s = 0.0
+        self._turn = 0
         self.model = model
         self.reason = reason
         self.look = look or Look()
@@ -159,9 +161,9 @@ class Enhancer:
         view = sample(image, self._sampling)
         if time_s is None:
             return self._backend.estimate(view)
-        if image.shape != self._size:
-            self._size = image.shape
+        if image.shape != self._size or time_s < self._time_s:
             self._smoother.reset()
+        self._size, self._time_s = image.shape, time_s
         change = self._smoother.compare(view)
         held = self._smoother.held
         self._since_estimate += 1
@@ -173,7 +175,25 @@ class Enhancer:
         ):
             return held
         self._since_estimate = 0
-        return self._smoother(view, self._backend.estimate(view), time_s, change)
+        return self._smoother(view, self._estimate_next(image, view, change), time_s, change)
+
+    def _estimate_next(self, image: Image, view: View, change: Change | None) -> Prior:
+        """Estimate for a picture of a video.
+
+        The smoother averages over time, so in steady light each frame may look at other pixels of
+        its cells. Where there is no past to average with, several such views of one frame serve.
+        """
+        if self._sampling == "area" or not self._smoother.is_active:
+            return self._backend.estimate(view)
+        if change is None or change.is_abrupt:
+            phases = PHASES
+        elif not change.is_steady:
+            phases = PHASES[:4]
+        else:
+            self._turn = (self._turn + 1) % len(PHASES)
+            phases = PHASES[self._turn : self._turn + 1]
+        priors = [self._backend.estimate(sample_nearest(image, phase)) for phase in phases]
+        return priors[0] if len(priors) == 1 else np.mean(priors, axis=0, dtype=np.float32)
 
     def reset(self) -> None:
         """Forget the video so far: after a seek or a reconnection."""

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from streamlight.models.spec import PRIOR_SIZE
 
-DEFAULT_TIME_CONSTANT_S = 2.0
+DEFAULT_TIME_CONSTANT_S = 4.0
 """In steady light; changes of light do not wait for it."""
 
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
@@ -37,6 +37,9 @@ _GLOBAL_STEP = 0.004
 
 _LOCAL_STEP = 0.05
 """Likewise for one place in the frame, beyond the change of the whole: things that move."""
+
+_ABRUPT = 0.2
+"""Change of log light of the whole frame that leaves nothing of the past: a switch, a flash."""
 
 _CUT_DIFFERENCE = 0.17
 _CUT_CORRELATION = 0.84
@@ -57,6 +60,11 @@ class Change:
     overall: float
     local: NDArray[np.float32]
     is_cut: bool
+
+    @property
+    def is_abrupt(self) -> bool:
+        """Whether nothing of the held prior is worth keeping."""
+        return self.is_cut or abs(self.overall) > _ABRUPT
 
     @property
     def is_steady(self) -> bool:
@@ -92,6 +100,11 @@ class PriorSmoother:
     def reset(self) -> None:
         """Forget the past: after a seek, a reconnection, a change of resolution."""
         self._prior = None
+
+    @property
+    def is_active(self) -> bool:
+        """Whether priors are filtered at all."""
+        return self._time_constant_s > 0
 
     @property
     def held(self) -> NDArray[np.float32] | None:
@@ -141,7 +154,7 @@ class PriorSmoother:
             or change is None
             or change.is_cut
             or elapsed_s < 0
-            or self._time_constant_s == 0
+            or not self.is_active
         ):
             self._prior, self._light = prior, _blocks(view)
             return prior

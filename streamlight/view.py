@@ -9,6 +9,9 @@ from streamlight.errors import UsageError
 from streamlight.frame import Image
 from streamlight.models.spec import PRIOR_SIZE
 
+View = NDArray[np.float32]
+"""RGB (1, 3, 96, 96) in [0, 1]."""
+
 Sampling = Literal["nearest", "area"]
 SAMPLING = ("nearest", "area")
 
@@ -28,12 +31,25 @@ def sample(image: Image, sampling: Sampling = "nearest") -> NDArray[np.float32]:
     return sample_area(image) if sampling == "area" else sample_nearest(image)
 
 
-def nearest_indices(size: int) -> NDArray[np.intp]:
-    """Rows (columns) of a picture of `size` that the view takes: floor(i * size / 96)."""
-    return np.arange(PRIOR_SIZE) * size // PRIOR_SIZE
+PHASE_STEPS = 16
+"""Parts of a cell by which a phase can move the view."""
+
+PHASES = tuple(
+    (row + 8 * (turn & 1), column + 8 * (turn >> 1 & 1))
+    for row, column in ((0, 0), (4, 4), (4, 0), (0, 4))
+    for turn in (0, 3, 1, 2)
+)
+"""Sixteen places within a cell where nearest neighbour can look, the most distant ones first; the
+first is the paper's. Each gives a view as the networks were trained on, with other noise."""
 
 
-def sample_nearest(image: Image) -> NDArray[np.float32]:
+def nearest_indices(size: int, phase: int = 0) -> NDArray[np.intp]:
+    """Rows (columns) of a picture that the view takes: floor((i + phase/16) * size / 96)."""
+    steps = np.arange(PRIOR_SIZE) * PHASE_STEPS + phase
+    return steps * size // (PRIOR_SIZE * PHASE_STEPS)
+
+
+def sample_nearest(image: Image, phase: tuple[int, int] = (0, 0)) -> NDArray[np.float32]:
     """Take the view as the paper does, by nearest neighbour.
 
     It is taken here and not in the networks' graphs, because runtimes disagree about the
@@ -41,12 +57,15 @@ def sample_nearest(image: Image) -> NDArray[np.float32]:
 
     Args:
         image: RGB (H, W, 3), uint8, uint16, or float32 in [0, 1].
+        phase: where in its cell each pixel is taken, in sixteenths from the top and the left;
+            (0, 0) is the paper's way.
 
     Returns:
         RGB (1, 3, 96, 96) in [0, 1].
     """
     height, width = image.shape[:2]
-    return _normalised(image[nearest_indices(height)[:, None], nearest_indices(width)], image.dtype)
+    rows, columns = nearest_indices(height, phase[0]), nearest_indices(width, phase[1])
+    return _normalised(image[rows[:, None], columns], image.dtype)
 
 
 def sample_area(image: Image) -> NDArray[np.float32]:

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from streamlight.errors import UsageError
 from streamlight.frame import Image
-from streamlight.view import nearest_indices, sample, sample_area, sample_nearest
+from streamlight.view import PHASES, nearest_indices, sample, sample_area, sample_nearest
 
 PEAKS = {"uint8": 255, "uint16": 65535, "float32": 1}
 SIZES = [(1, 1), (3, 5), (95, 97), (96, 96), (192, 100), (360, 641)]
@@ -73,3 +73,16 @@ def test_the_way_is_chosen_by_name() -> None:
     np.testing.assert_array_equal(sample(image, "area"), sample_area(image))
     with pytest.raises(UsageError, match="choose one of nearest, area"):
         sample(image, "cubic")  # type: ignore[arg-type]
+
+
+def test_the_phases_are_sixteen_places_and_begin_with_the_papers() -> None:
+    assert PHASES[0] == (0, 0)
+    assert len(set(PHASES)) == 16
+    assert all(0 <= step < 16 for phase in PHASES for step in phase)
+
+
+@pytest.mark.parametrize("size", [1, 50, 95, 96, 97, 720, 1080])
+def test_every_phase_stays_in_its_cell(size: int) -> None:
+    for phase in range(16):
+        for i, index in enumerate(nearest_indices(size, phase)):
+            assert i * size // 96 <= index <= min(size - 1, (i + 1) * size // 96)

@@ -21,7 +21,7 @@ Examples:
   streamlight evaluate low high --models gladnet,gladnet-fast --sampling nearest,area
   streamlight evaluate kodak --ev -2 --ev -3 --baselines gamma,lime
   streamlight evaluate my-dark-pictures
-  streamlight evaluate --video --smoothing 0,2
+  streamlight evaluate --video --smoothing 0,4
   streamlight evaluate --video tripod.mp4 --static
 """
 
@@ -125,7 +125,7 @@ def evaluate(
             help="Time constants to compare, for --video.",
             rich_help_panel=_METHODS,
         ),
-    ] = "0,2",
+    ] = "0,4",
     baselines: Annotated[
         str | None,
         typer.Option(

@@ -156,7 +156,7 @@ def enhance(
             "followed at once. 0 takes every frame by itself.",
             rich_help_panel=_TIME,
         ),
-    ] = 2.0,
+    ] = 4.0,
     estimate_every: Annotated[
         int,
         typer.Option(

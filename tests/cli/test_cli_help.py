@@ -64,8 +64,14 @@ def test_the_options_of_file_are_grouped_and_its_examples_keep_their_lines() -> 
     text = run_here("file", "--help").out
     titles = re.findall(r"^([A-Z][a-z ]+):$", text, re.MULTILINE)
     assert titles == [
-        "Arguments", "Options", "Network", "Look", "Encoder", "Failures and scripts",
-    ]  # fmt: skip
+        "Arguments",
+        "Options",
+        "Network",
+        "Look",
+        "Over time",
+        "Encoder",
+        "Failures and scripts",
+    ]
     assert text.index("Network:") < text.index("--model") < text.index("Look:")
     assert "\n    streamlight file night.mp4 -o compare.mp4 --compare split\n" in text
 
@@ -83,7 +89,7 @@ def test_the_examples_in_the_help_are_valid() -> None:
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ("streamlight ", {"file", "doctor", "models", "export"}),
+        ("streamlight ", {"file", "doctor", "models", "export", "evaluate"}),
         ("streamlight file --model ", {"auto", *MODELS}),
         ("streamlight file --backend ", {"auto", *BACKENDS}),
         ("streamlight file --precision ", {"bf16", "fp16", "fp32"}),
