@@ -31,6 +31,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -93,8 +94,8 @@ def network_form(
 ) -> Run:
     """Prepare the bare networks on tensors that lie on the device."""
     layout = torch.channels_last if dtype == torch.float16 else torch.contiguous_format
-    networks = BothNetworks(load_network(spec), is_compact)
-    networks = networks.to(device, dtype).to(memory_format=layout)
+    networks = BothNetworks(load_network(spec), is_compact).to(device, dtype)
+    set_layout(networks, layout)
     view = torch.from_numpy(sample_nearest(picture)).to(device, dtype)
     image = (torch.from_numpy(picture).to(device).permute(2, 0, 1)[None] / 255).to(dtype)
     image = image.contiguous(memory_format=layout)
@@ -105,13 +106,18 @@ def network_form(
     return lambda: forward(view, image)
 
 
+def set_layout(module: Any, layout: torch.memory_format) -> None:
+    """Lay out the weights in place; torch leaves `memory_format` out of the types of `to`."""
+    module.to(memory_format=layout)
+
+
 def on_device_form(spec: ModelSpec, picture: Image, device: torch.device) -> Run:
     """Prepare the operations of `TorchBackend` without its copies from and to the host."""
     dtype = torch.float16 if device.type == "cuda" else torch.float32
     network = load_network(spec).to(device)
     detail = network.detail.to(dtype)
     if device.type == "cuda":
-        detail = detail.to(memory_format=torch.channels_last)
+        set_layout(detail, torch.channels_last)
     view = torch.from_numpy(sample_nearest(picture)).to(device)
     image = torch.from_numpy(picture).to(device)
 
@@ -155,20 +161,21 @@ def median_ms(run: Run, device: torch.device, frames: int) -> float:
             run()
             times_s.append(time.perf_counter())
         return 1e3 * statistics.median(end - start for start, end in pairwise(times_s))
-    events = [torch.cuda.Event(enable_timing=True) for _ in range(frames + 1)]
+    make_event: Callable[..., Any] = torch.cuda.Event  # torch does not type it
+    events = [make_event(enable_timing=True) for _ in range(frames + 1)]
     torch.cuda.synchronize(device)
     events[0].record()
     for event in events[1:]:
         run()
         event.record()
     torch.cuda.synchronize(device)
-    return statistics.median(start.elapsed_time(end) for start, end in pairwise(events))
+    return float(statistics.median(start.elapsed_time(end) for start, end in pairwise(events)))
 
 
 def gemm_tflops(device: torch.device, side: int, frames: int) -> float:
     """Measure a matrix product of FP16, which shows what the tensor cores can reach at best."""
     a, b = (torch.randn(side, side, device=device, dtype=torch.float16) for _ in range(2))
-    return 2 * side**3 / median_ms(lambda: a @ b, device, frames) / 1e9
+    return float(2 * side**3 / median_ms(lambda: a @ b, device, frames) / 1e9)
 
 
 def count_tflop(spec: ModelSpec, width: int, height: int) -> float:
@@ -178,7 +185,7 @@ def count_tflop(spec: ModelSpec, width: int, height: int) -> float:
         view, image = torch.empty(1, 3, PRIOR_SIZE, PRIOR_SIZE), torch.empty(1, 3, height, width)
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
         network.reconstruct(image, network.estimate(view))
-    return counter.get_total_flops() / 1e12
+    return int(counter.get_total_flops()) / 1e12
 
 
 def dark_picture(width: int, height: int) -> Image:
@@ -259,6 +266,7 @@ def main() -> None:
     """Measure, print, and write JSON where asked."""
     arguments = parse_arguments()
     device = torch.device(arguments.device)
+    cudnn: Any = torch.backends.cudnn
     name = platform.processor() or platform.machine()
     if device.type == "cuda":
         if not torch.cuda.is_available():
@@ -270,7 +278,7 @@ def main() -> None:
     print(
         f"{name}; streamlight {streamlight.__version__}, Python {platform.python_version()}, "
         f"torch {torch.__version__}, CUDA {torch.version.cuda}, "
-        f"cuDNN {torch.backends.cudnn.version()}; {arguments.frames} frames, medians"
+        f"cuDNN {cudnn.version()}; {arguments.frames} frames, medians"
     )
     gemm = gemm_tflops(device, arguments.gemm, arguments.frames)
     print(f"GEMM of {arguments.gemm}, FP16: {gemm:.2f} TFLOP/s", flush=True)

@@ -187,8 +187,8 @@ class Enhancer:
             return self._backend.estimate(view)
         if change is None or change.is_abrupt:
             phases = PHASES
-        elif not change.is_steady:
-            phases = PHASES[:4]
+        elif change.is_of_light:
+            phases = PHASES[:2]
         else:
             self._turn = (self._turn + 1) % len(PHASES)
             phases = PHASES[self._turn : self._turn + 1]

@@ -67,10 +67,15 @@ class Change:
         return self.is_cut or abs(self.overall) > _ABRUPT
 
     @property
+    def is_of_light(self) -> bool:
+        """Whether the light of the whole frame changes, which the filter follows at once."""
+        return abs(self.overall) >= 2 * _GLOBAL_STEP
+
+    @property
     def is_steady(self) -> bool:
         """Whether the held prior still fits."""
-        steady = abs(self.overall) < 2 * _GLOBAL_STEP and float(self.local.mean()) < _LOCAL_STEP
-        return steady and not self.is_cut
+        still = float(self.local.mean()) < _LOCAL_STEP
+        return still and not self.is_of_light and not self.is_cut
 
 
 class PriorSmoother:

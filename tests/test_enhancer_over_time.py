@@ -95,10 +95,10 @@ def test_in_steady_light_the_view_goes_through_the_phases() -> None:
     assert seen == {sample_nearest(scene(1), phase).tobytes() for phase in PHASES}
 
 
-def test_changing_light_is_seen_from_several_phases_and_a_switch_from_all() -> None:
+def test_changing_light_is_seen_from_two_phases_and_a_switch_from_all() -> None:
     steady, dimmer, much_brighter = scene(1), scene(1, 0.95), scene(1, 1.9)
 
-    assert counts([steady, dimmer])[1] == 4
+    assert counts([steady, dimmer])[1] == 2
     assert counts([steady, much_brighter])[1] == len(PHASES)
 
 
