@@ -16,6 +16,7 @@ from streamlight.enhance import Enhancer
 from streamlight.errors import SourceError, UsageError
 from streamlight.evaluation import metrics
 from streamlight.evaluation.baselines import BASELINES
+from streamlight.evaluation.niqe import NIQE_PATCH, niqe
 from streamlight.evaluation.synthesis import dark_pairs
 from streamlight.frame import Image
 from streamlight.view import Sampling
@@ -227,8 +228,8 @@ def mean_of(values: Sequence[float | None]) -> float | None:
 
 
 def _measure(picture: Picture, method: Method, result: Image, ms: float) -> Row:
-    is_large = min(result.shape[:2]) >= 2 * metrics.NIQE_PATCH
-    niqe = metrics.niqe(result) if is_large else math.inf
+    is_large = min(result.shape[:2]) >= 2 * NIQE_PATCH
+    naturalness = niqe(result) if is_large else math.inf
     psnr, ssim, gt_mean_psnr = _compare(picture, result)
     return Row(
         method=method.name,
@@ -238,7 +239,7 @@ def _measure(picture: Picture, method: Method, result: Image, ms: float) -> Row:
         psnr=psnr,
         ssim=ssim,
         gt_mean_psnr=gt_mean_psnr,
-        niqe=niqe if math.isfinite(niqe) else None,
+        niqe=naturalness if math.isfinite(naturalness) else None,
         luma=metrics.luma(result),
         ms=ms,
     )

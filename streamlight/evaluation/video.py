@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from streamlight.errors import UsageError
-from streamlight.evaluation import metrics
+from streamlight.evaluation import metrics, steadiness
 from streamlight.evaluation.pairs import Method, mean_of
 from streamlight.evaluation.synthesis import Clip, ClipForm, protocol_clips
 from streamlight.frame import Image
@@ -31,6 +31,7 @@ FIGURES: dict[str, str] = {
     "step_settling_s": "light step: time until 90 % of the way is done, s",
     "flash_deviation": "flash: largest deviation of luma after it from before it, levels",
     "cut_error": "cut: mean difference to the result without smoothing, levels",
+    "cut_residue": "cut: mean difference to the result of a video that begins there, levels",
     "fade_error": "fade: likewise",
     "ms": "mean time a frame, ms",
 }
@@ -131,8 +132,8 @@ class _ClipRun:
         match self._clip.name:
             case "static":
                 return {
-                    "static_flicker_rms": metrics.flicker_rms(luma, self.course.reference),
-                    "static_pixel_deviation": metrics.pixel_deviation(frames),
+                    "static_flicker_rms": steadiness.flicker_rms(luma, self.course.reference),
+                    "static_pixel_deviation": steadiness.pixel_deviation(frames),
                 }
             case "pan":
                 return self._pan(frames, luma)
@@ -140,20 +141,22 @@ class _ClipRun:
                 return _flicker(self.course.input, luma)
             case "light-step":
                 at = self._clip.time_s(self._clip.events[0].frame)
-                return {"step_settling_s": metrics.settling_time_s(luma, self.course.times_s, at)}
+                return {
+                    "step_settling_s": steadiness.settling_time_s(luma, self.course.times_s, at)
+                }
             case "flash":
                 return {"flash_deviation": self._after_flash(luma)}
             case "cut" | "fade":
-                return {f"{self._clip.name}_error": self._lag(method, frames)}
+                return self._lag(method, frames)
         return {}
 
     def _pan(self, frames: list[Image], luma: list[float]) -> dict[str, float | None]:
         if self._clean_warping is None:
-            self._clean_warping = metrics.warping_error(self._clean, self._clean)
-        warping = metrics.warping_error(frames, self._clean)
+            self._clean_warping = steadiness.warping_error(self._clean, self._clean)
+        warping = steadiness.warping_error(frames, self._clean)
         psnr = [metrics.psnr(*pair) for pair in zip(frames, self._clean, strict=True)]
         return {
-            "pan_flicker_rms": metrics.flicker_rms(luma, self.course.reference),
+            "pan_flicker_rms": steadiness.flicker_rms(luma, self.course.reference),
             "pan_warping_error": warping,
             "pan_warping_ratio": warping / self._clean_warping if self._clean_warping else None,
             "pan_psnr": mean_of(psnr),
@@ -164,15 +167,30 @@ class _ClipRun:
         before = float(np.median(luma[: flash.frame]))
         return max(abs(value - before) for value in luma[flash.end :])
 
-    def _lag(self, method: Method, frames: list[Image]) -> float:
-        """Compare with the results of the frames by themselves, from the event on."""
-        event = self._clip.events[0]
-        count = 3 if event.name == "cut" else event.end - event.frame
+    def _lag(self, method: Method, frames: list[Image]) -> dict[str, float | None]:
+        """Compare with each frame by itself, and with a video that begins at the event."""
+        name, event = self._clip.name, self._clip.events[0]
+        count = 3 if name == "cut" else event.end - event.frame
+        until = event.frame + count
         unsmoothed = (
             method.run(dark, None) if index >= event.frame else frames[index]
             for index, dark in enumerate(self._dark)
         )
-        return metrics.cut_error(frames, unsmoothed, event.frame, count)
+        figures: dict[str, float | None] = {
+            f"{name}_error": steadiness.cut_error(frames, unsmoothed, event.frame, count)
+        }
+        if name == "cut":
+            method.forget()
+            begun = frames[: event.frame] + [
+                method.run(*shown)
+                for shown in zip(
+                    self._dark[event.frame : until],
+                    self.course.times_s[event.frame : until],
+                    strict=True,
+                )
+            ]
+            figures["cut_residue"] = steadiness.cut_error(frames, begun, event.frame, count)
+        return figures
 
 
 def _flicker(before: list[float], after: list[float]) -> dict[str, float | None]:
@@ -219,7 +237,7 @@ def run_clip(
         times_ms: list[float] = []
         method.forget()
         results = _results(path, method, limit, course, luma, times_ms)
-        deviation = metrics.pixel_deviation(results) if is_static else None
+        deviation = steadiness.pixel_deviation(results) if is_static else None
         for _ in results:
             pass  # the figures are gathered on the way
         course.outputs[method.label] = luma

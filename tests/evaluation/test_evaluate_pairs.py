@@ -9,6 +9,7 @@ import pytest
 from streamlight.errors import SourceError, UsageError
 from streamlight.evaluation import metrics
 from streamlight.evaluation.baselines import BASELINES
+from streamlight.evaluation.niqe import niqe
 from streamlight.evaluation.pairs import (
     FIGURES,
     Method,
@@ -58,7 +59,7 @@ def test_the_figures_are_those_of_the_metrics() -> None:
         metrics.psnr(result, bright),
         metrics.ssim(result, bright),
         metrics.gt_mean_psnr(result, bright),
-        metrics.niqe(result),
+        niqe(result),
         metrics.luma(result),
     )
     assert row.ms > 0
@@ -69,7 +70,7 @@ def test_without_a_reference_there_is_niqe_and_brightness() -> None:
 
     [row] = evaluate([Picture("a", dark)], baselines("input"))
 
-    assert figures(row) == (None, None, None, metrics.niqe(dark), metrics.luma(dark))
+    assert figures(row) == (None, None, None, niqe(dark), metrics.luma(dark))
 
 
 def test_small_pictures_have_no_niqe() -> None:

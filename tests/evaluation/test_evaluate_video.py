@@ -8,7 +8,7 @@ from clips import dim, make_clip
 from skimage import data
 
 from streamlight.errors import UsageError
-from streamlight.evaluation import metrics
+from streamlight.evaluation import metrics, steadiness
 from streamlight.evaluation.pairs import Method, open_methods
 from streamlight.evaluation.synthesis import ClipForm, static_clip
 from streamlight.evaluation.video import FIGURES, run_clip, run_protocol
@@ -88,7 +88,7 @@ def test_the_figures_of_the_static_clip_are_those_of_the_metrics(outcome: Outcom
     brightness = [metrics.luma(frame) for frame in frames]
 
     assert figure(outcome, "input", "static_flicker_rms") == pytest.approx(np.std(brightness))
-    assert figure(outcome, "input", "static_pixel_deviation") == metrics.pixel_deviation(frames)
+    assert figure(outcome, "input", "static_pixel_deviation") == steadiness.pixel_deviation(frames)
 
 
 def test_a_constant_result_is_steady(outcome: Outcome) -> None:
@@ -113,12 +113,13 @@ def test_a_lagging_result_shows_it(outcome: Outcome) -> None:
     )
     assert figure(outcome, "lagging", "step_settling_s") > 0.15
     assert figure(outcome, "lagging", "cut_error") > 1
+    assert figure(outcome, "lagging", "cut_residue") > 1
     assert figure(outcome, "lagging", "fade_error") > 1
     assert figure(outcome, "lagging", "flash_deviation") > 5
 
 
 def test_every_clip_is_a_video_of_its_own(outcome: Outcome, lagging: Lagging) -> None:
-    assert lagging.videos == len(CLIPS)
+    assert lagging.videos == len(CLIPS) + 1  # the cut, once more from there on
 
 
 def test_the_courses_hold_brightness_over_time(outcome: Outcome) -> None:
@@ -145,6 +146,7 @@ def test_smoothings_stand_side_by_side_and_steady_the_light() -> None:
     plain, smooth = (float(row["static_flicker_rms"] or 0) for row in rows)
     assert smooth < plain / 2
     assert rows[0]["cut_error"] == 0
+    assert float(rows[1]["cut_residue"] or 0) < 0.1  # its views are of other phases
 
 
 def test_a_clip_without_a_middle_is_refused() -> None:
