@@ -1,20 +1,16 @@
 """`streamlight evaluate`: figures for pictures and for the steadiness of video."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from streamlight.cli.errors import one_line_errors
-from streamlight.cli.messages import say
 from streamlight.cli.options import Debug, start_log
-from streamlight.errors import SinkError, SourceError, StreamlightError, UsageError
+from streamlight.errors import SinkError, StreamlightError, UsageError
 
 if TYPE_CHECKING:
-    from streamlight.evaluation.pairs import Method
-    from streamlight.frame import Image
+    pass
 
 EXAMPLES = """\b
 Examples:
@@ -26,10 +22,6 @@ Examples:
 """
 
 _WHAT, _METHODS = "Pictures and clips", "Methods"
-_NIQE = (
-    "NIQE: features and distance of Mittal et al. 2013, with streamlight's own model of pristine "
-    "pictures; it orders results and does not compare with published values"
-)
 
 
 def evaluate(
@@ -174,6 +166,7 @@ def evaluate(
         start_log(debug)
         _check_packages()
         _check_use(video, source, high, ev, limit, pictures, static)
+        from streamlight.cli.evaluate_run import networks, on_clip, on_pictures, on_protocol
         from streamlight.evaluation.baselines import BASELINES
         from streamlight.evaluation.pairs import CHEAP_BASELINES, open_methods
 
@@ -190,126 +183,14 @@ def evaluate(
             device=device,
             precision=precision,
         ) as methods:
-            facts: dict[str, Any] = {"seed": seed, "networks": _networks(methods)}
+            facts: dict[str, Any] = {"seed": seed, "networks": networks(methods)}
             if not video:
-                _on_pictures(cast(Path, source), high, ev, seed, limit, methods, output, facts)
+                on_pictures(cast(Path, source), high, ev, seed, limit, methods, output, facts)
             elif source is not None:
-                _on_clip(source, limit, static, methods, output, facts)
+                on_clip(source, limit, static, methods, output, facts)
             else:
                 form = {"size": _size(size), "frames": frames, "ev": (ev or [-4.0])[0]}
-                _on_protocol(pictures, form | {"seed": seed}, methods, output, facts)
-
-
-def _on_pictures(
-    low: Path,
-    high: Path | None,
-    ev: list[float] | None,
-    seed: int,
-    limit: int | None,
-    methods: "Sequence[Method]",
-    output: Path,
-    facts: dict[str, Any],
-) -> None:
-    from dataclasses import asdict
-    from itertools import islice
-
-    from streamlight.evaluation import pairs, report
-
-    source = (
-        pairs.darkened_pictures(low, ev, seed, limit)
-        if ev
-        else islice(pairs.folder_pictures(low, high), limit)
-    )
-    sheet = report.ContactSheet()
-    rows = []
-    with _progress() as show:
-        for row in pairs.evaluate(source, methods, sheet.add):
-            rows.append(row)
-            show(f"{row.image}: {row.method} {row.sampling}")
-    summary = pairs.summarise(rows)
-    report.write_csv(output / "images.csv", [asdict(row) for row in rows])
-    sheet.write(output / "sheet.jpg")
-    report.plot_figures(output / "figures.png", rows)
-    facts |= {"low": str(low), "high": str(high or ""), "ev": ev, "niqe": _NIQE}
-    _finish(output, "Pictures", facts, summary)
-
-
-def _on_protocol(
-    folder: Path | None,
-    form: Mapping[str, Any],
-    methods: "Sequence[Method]",
-    output: Path,
-    facts: dict[str, Any],
-) -> None:
-    from dataclasses import asdict
-
-    from streamlight.evaluation import report, video
-    from streamlight.evaluation.synthesis import ClipForm
-
-    names, first, second = _two_pictures(folder)
-    with _progress() as show:
-        rows, courses = video.run_protocol(first, second, methods, ClipForm(**form), show)
-    report.write_csv(output / "video.csv", rows)
-    for course in courses:
-        report.plot_luma(output / f"luma_{course.clip}.png", course)
-    facts |= {"pictures": names, "form": dict(form), "figures": video.FIGURES}
-    facts["luma"] = [asdict(course) for course in courses]
-    _finish(output, "Steadiness", facts, rows)
-
-
-def _on_clip(
-    clip: Path,
-    limit: int | None,
-    is_static: bool,
-    methods: "Sequence[Method]",
-    output: Path,
-    facts: dict[str, Any],
-) -> None:
-    from dataclasses import asdict
-
-    from streamlight.evaluation import report, video
-
-    with _progress() as show:
-        rows, course = video.run_clip(clip, methods, limit, is_static, show)
-    report.write_csv(output / "video.csv", rows)
-    report.plot_luma(output / "luma.png", course)
-    facts |= {"clip": str(clip), "static": is_static, "luma": [asdict(course)]}
-    _finish(output, "Steadiness", facts, rows)
-
-
-def _finish(
-    output: Path, title: str, facts: dict[str, Any], rows: "Sequence[Mapping[str, Any]]"
-) -> None:
-    """Write the summary, and print its table."""
-    from streamlight.cli.table import print_table
-    from streamlight.cli.versions import versions
-    from streamlight.evaluation import report
-
-    notes = [f"{key}: {value}" for key, value in facts.items() if isinstance(value, str) and value]
-    notes += [f"{key}: {value}" for key, value in facts.get("figures", {}).items()]
-    notes += [f"{name}: {backend}" for name, backend in facts["networks"].items()]
-    report.write_json(
-        output / "summary.json", facts | {"versions": versions(), "rows": [*map(dict, rows)]}
-    )
-    report.write_markdown(output / "summary.md", title, notes, rows)
-    print_table(*report.as_text(rows))
-    say(f"{output}: {', '.join(sorted(path.name for path in output.iterdir()))}")
-
-
-def _two_pictures(folder: Path | None) -> "tuple[list[str], Image, Image]":
-    from itertools import islice
-
-    if folder is None:
-        from skimage import data
-
-        return ["scikit-image chelsea", "scikit-image coffee"], data.chelsea(), data.coffee()
-    from streamlight.evaluation.pairs import folder_pictures
-
-    found = list(islice(folder_pictures(folder), 2))
-    if len(found) < 2:
-        raise SourceError(f"{folder}: two pictures were expected, of different scenes")
-    first, second = found
-    return [first.name, second.name], first.dark, second.dark
+                on_protocol(pictures, form | {"seed": seed}, methods, output, facts)
 
 
 def _check_packages() -> None:
@@ -380,17 +261,3 @@ def _size(text: str) -> tuple[int, int]:
     if not (width.isdecimal() and height.isdecimal()):
         raise UsageError(f"--size {text}: expected WIDTHxHEIGHT, such as 640x360")
     return int(width), int(height)
-
-
-def _networks(methods: "Sequence[Method]") -> dict[str, str]:
-    return {method.name: method.backend for method in methods if method.backend}
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str], None]]:
-    """Show what is being done, in one line of the terminal; nothing where there is none."""
-    from rich.console import Console
-    from rich.text import Text
-
-    with Console(stderr=True).status("") as status:
-        yield lambda text: status.update(Text(text))
