@@ -17,7 +17,31 @@ class Matrix(IntEnum):
     BT470BG = 5
     SMPTE170M = 6
     SMPTE240M = 7
+    YCGCO = 8
     BT2020_NCL = 9
+    BT2020_CL = 10
+    SMPTE2085 = 11
+    DERIVED_NCL = 12
+    DERIVED_CL = 13
+    ICTCP = 14
+    IPT_C2 = 15
+
+
+class Primaries(IntEnum):
+    """Chromaticities of the primaries (H.273, table 2); those that are named here."""
+
+    BT709 = 1
+    UNSPECIFIED = 2
+    BT2020 = 9
+
+
+class Transfer(IntEnum):
+    """Transfer characteristics (H.273, table 3); those that are named here."""
+
+    BT709 = 1
+    UNSPECIFIED = 2
+    PQ = 16
+    HLG = 18
 
 
 class Range(IntEnum):
@@ -30,6 +54,19 @@ class Range(IntEnum):
 
 UNSPECIFIED = 2
 """Code point of primaries and transfer that a file does not state (H.273)."""
+
+_APPROXIMATED = {
+    Matrix.BT2020_CL: "BT.2020 of constant luminance is read as its non-constant form; saturated "
+    "colours are slightly off",
+    Matrix.DERIVED_CL: "YCbCr of constant luminance is read as its non-constant form; saturated "
+    "colours are slightly off",
+}
+_UNKNOWN = {
+    Matrix.YCGCO: "YCgCo",
+    Matrix.SMPTE2085: "Y'D'zD'x (SMPTE ST 2085)",
+    Matrix.ICTCP: "ICtCp",
+    Matrix.IPT_C2: "IPT-C2 (Dolby Vision profile 5)",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,3 +109,54 @@ class ColorSpec:
             return self
         unstated = replace(self, matrix=Matrix.UNSPECIFIED, range=Range.UNSPECIFIED)
         return unstated.resolved(width, height)
+
+    @property
+    def coefficients(self) -> int:
+        """The matrix whose coefficients the picture is converted with.
+
+        It is `matrix`, except where that is no set of coefficients: those of constant luminance
+        stand for their non-constant relatives, those derived from the primaries (H.273, table 4,
+        value 12) for BT.2020 or BT.709, and the rest for BT.709; `color_note` says so.
+        """
+        if self.matrix == Matrix.BT2020_CL:
+            return Matrix.BT2020_NCL
+        if self.matrix in (Matrix.DERIVED_NCL, Matrix.DERIVED_CL):
+            is_wide = self.primaries == Primaries.BT2020
+            return Matrix.BT2020_NCL if is_wide else Matrix.BT709
+        return self.matrix if self.matrix in _CONVERTED else Matrix.BT709
+
+
+_CONVERTED = {
+    Matrix.RGB,
+    Matrix.BT709,
+    Matrix.FCC,
+    Matrix.BT470BG,
+    Matrix.SMPTE170M,
+    Matrix.SMPTE240M,
+    Matrix.BT2020_NCL,
+}
+
+
+def is_hdr(color: ColorSpec) -> bool:
+    """Whether the numbers of a picture mean light beyond white: PQ or HLG (BT.2100)."""
+    return color.transfer in (Transfer.PQ, Transfer.HLG)
+
+
+def sdr_of(color: ColorSpec) -> ColorSpec:
+    """Describe what tone mapping makes of a picture: BT.709 in limited range.
+
+    An SDR picture, BT.2020 ones included, stays what it is.
+    """
+    if not is_hdr(color):
+        return color
+    return ColorSpec(Matrix.BT709, Range.LIMITED, Primaries.BT709, Transfer.BT709)
+
+
+def color_note(color: ColorSpec) -> str | None:
+    """Say what the user should know of the conversion to RGB; None where it is exact."""
+    if color.matrix in _APPROXIMATED:
+        return _APPROXIMATED[Matrix(color.matrix)]
+    if color.matrix in _UNKNOWN:
+        name = _UNKNOWN[Matrix(color.matrix)]
+        return f"the colours are coded as {name}, which is not supported: they come out wrong"
+    return None
