@@ -1,0 +1,74 @@
+"""One continuous timeline from the clocks of many connections."""
+
+from __future__ import annotations
+
+JUMP_AHEAD_S = 3.0
+"""A source's clock that gains this much on the wall clock from one frame to the next has jumped."""
+
+JUMP_BACK_S = 0.2
+"""Less is a matter of the order of frames, or of a first RTCP report."""
+
+
+class LiveClock:
+    """Moves the times of one connection onto the timeline of the whole source.
+
+    The timeline is anchored at the first frame: there it shows the seconds that passed since the
+    first frame of all, so an outage keeps its length. From then on it follows the source's own
+    clock, which paces evenly where arrivals jitter. A clock that jumps is anchored anew. Sound
+    takes the anchor of the picture, so its offset to the picture is kept.
+
+    Not thread-safe: one thread reads a connection.
+    """
+
+    def __init__(self, origin: float | None = None, not_before_s: float = 0.0) -> None:
+        """Prepare for one connection.
+
+        Args:
+            origin: `time.monotonic()` at the zero of the timeline; None to put it at the first
+                frame of this connection.
+            not_before_s: the first frame is shown no earlier than this, in seconds.
+        """
+        self._origin = origin
+        self._not_before_s = not_before_s
+        self._offset_s: float | None = None
+        self._last: tuple[float, float] | None = None  # captured_at, time_s
+        self._last_source_s: float | None = None
+
+    def picture_time_s(self, source_s: float | None, captured_at: float) -> float:
+        """Place a frame on the timeline.
+
+        Args:
+            source_s: its time by the source's clock, in seconds; None when it has none.
+            captured_at: `time.monotonic()` when it came.
+
+        Returns:
+            Seconds on the timeline. May step back a little where the source's clock does.
+        """
+        if source_s is None:
+            time_s = self._wall_time_s(captured_at)
+        else:
+            if self._offset_s is None or self._jumps(source_s, captured_at):
+                self._offset_s = self._wall_time_s(captured_at) - source_s
+            time_s = source_s + self._offset_s
+            self._last_source_s = source_s
+        self._last = captured_at, time_s
+        return time_s
+
+    def sound_time_s(self, source_s: float) -> float | None:
+        """Place sound on the timeline; None as long as there was no frame to go by."""
+        return None if self._offset_s is None else source_s + self._offset_s
+
+    def _wall_time_s(self, captured_at: float) -> float:
+        if self._last is not None:
+            last_captured_at, last_s = self._last
+            return last_s + captured_at - last_captured_at
+        if self._origin is None:
+            self._origin = captured_at
+        return max(captured_at - self._origin, self._not_before_s)
+
+    def _jumps(self, source_s: float, captured_at: float) -> bool:
+        if self._last is None or self._last_source_s is None:
+            return False
+        step_s = source_s - self._last_source_s
+        waited_s = captured_at - self._last[0]
+        return step_s < -JUMP_BACK_S or step_s - waited_s > JUMP_AHEAD_S

@@ -1,0 +1,59 @@
+"""URLs as people may see them: without the secrets that are in them."""
+
+import logging
+import re
+
+MASK = "***"
+
+_URL = re.compile(r"[a-z][a-z0-9+.-]*://[^\s'\"<>]+", re.IGNORECASE)
+_SCHEME = r"(?P<scheme>[a-z][a-z0-9+.-]*://)"
+_USER = re.compile(_SCHEME + r"[^/\s?#]*@", re.IGNORECASE)
+_BROKEN_USER = re.compile(_SCHEME + r"[^/\s?#@:\[]+:(?!\d*(?:[/?]|$))\S*@", re.IGNORECASE)
+"""A password in which / ? or # is not percent-encoded. What follows the colon is no port."""
+
+_PARAMETER = re.compile(
+    r"(?P<name>[?&;](?:"
+    r"[\w.-]*(?:pass|pwd|token|secret|key|auth|sig|credential)[\w.-]*"
+    r"|pw|psk|usr|user|username|login|streamid)=)[^&;\s]*",
+    re.IGNORECASE,
+)
+_RTMP_KEY = re.compile(r"(?P<path>^rtmp\w*://[^/\s]+/(?:[^/?#\s]+/)+)[^/?#\s]{12,}", re.IGNORECASE)
+_HEADER = re.compile(r"(?P<name>authorization: *)[^\r\n]+", re.IGNORECASE)
+
+
+def mask_url(url: str) -> str:
+    """Return a URL with its secrets as `***`.
+
+    Secrets are the user name and the password, the values of query parameters that are named like
+    a secret (password, token, key, signature, user, SRT's passphrase and streamid), and the last
+    part of an RTMP path where it has 12 or more characters, as stream keys have. What is no URL,
+    such as the path of a file, comes back as it is.
+    """
+    masked = _USER.sub(rf"\g<scheme>{MASK}@", url)
+    masked = _BROKEN_USER.sub(rf"\g<scheme>{MASK}@", masked)
+    if "://" in masked:
+        masked = _PARAMETER.sub(rf"\g<name>{MASK}", masked)
+    return _RTMP_KEY.sub(rf"\g<path>{MASK}", masked)
+
+
+def mask_text(text: str) -> str:
+    """Return a text with the secrets of every URL in it, and of HTTP's Authorization, as `***`."""
+    masked = _URL.sub(lambda url: mask_url(url[0]), text)
+    return _HEADER.sub(rf"\g<name>{MASK}", masked)
+
+
+class MaskingFilter(logging.Filter):
+    """Masks the URLs in log records; add it to a handler.
+
+    streamlight's own messages are masked where they are made. This one is for the loggers below
+    `libav`, which get the messages of FFmpeg once `av.logging.set_level` asks for them. A filter
+    of a handler sees them all; one of the logger `libav` would not see its children's.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Mask the record in place, its exception too, and let it pass."""
+        record.msg, record.args = mask_text(record.getMessage()), None
+        if record.exc_info:
+            record.exc_text = mask_text(logging.Formatter().formatException(record.exc_info))
+            record.exc_info = None
+        return True
