@@ -68,8 +68,11 @@ class Channel(Generic[T]):
         """Return the number of items held now."""
         return len(self._items)
 
-    def put(self, item: T) -> None:
+    def put(self, item: T) -> int:
         """Add an item at the end; a full channel waits or drops its oldest, as `policy` says.
+
+        Returns:
+            How many items were dropped for it: 0 or 1.
 
         Raises:
             ChannelCancelled: the channel was cancelled, before the call or while it waited.
@@ -85,11 +88,14 @@ class Channel(Generic[T]):
                 raise ChannelCancelled
             if self._closed:
                 raise RuntimeError("put into a channel after its close")
+            dropped = 0
             if len(self._items) >= self.capacity:
                 self._items.popleft()
-                self.dropped += 1
+                dropped = 1
+            self.dropped += dropped
             self._items.append(item)
             self._not_empty.notify()
+            return dropped
 
     def get(self) -> T:
         """Take the oldest item; wait while there is none.

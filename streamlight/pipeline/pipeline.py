@@ -22,7 +22,9 @@ class Pipeline:
     order. Up to `2 * capacity + parallel` pictures and a few more are in memory.
 
     With `Policy.DROP_OLDEST`, frames are dropped between decode and enhance only: work that was
-    done on a frame is not thrown away, and a slow sink makes the enhancer wait.
+    done on a frame is not thrown away, and a slow sink makes the enhancer wait. It is the default
+    for a live source, with room for two frames only: what waits grows old. The size of the frames
+    may change in mid-stream, as far as the three parts take that.
 
     The pipeline opens and closes nothing: its three parts belong to the caller.
     """
@@ -33,8 +35,8 @@ class Pipeline:
         enhancer: FrameEnhancer,
         sink: Sink,
         *,
-        capacity: int = 4,
-        policy: Policy = Policy.WAIT,
+        capacity: int | None = None,
+        policy: Policy | None = None,
         join_timeout_s: float = 3.0,
     ) -> None:
         """Connect the parts; nothing runs yet.
@@ -43,13 +45,20 @@ class Pipeline:
             source: yields the frames.
             enhancer: brightens them.
             sink: takes the results.
-            capacity: decoded frames, and finished results, that may wait for the next stage.
-            policy: what happens to decoded frames when the enhancer is slower than the source.
+            capacity: decoded frames, and finished results, that may wait for the next stage; None
+                for 2 where old frames are dropped, else 4. Where they are dropped, no more
+                results wait than there are workers.
+            policy: what happens to decoded frames when the enhancer is slower than the source;
+                None for DROP_OLDEST where `source.info.is_live`, else WAIT.
             join_timeout_s: how long a run that ends early waits for a blocked source or sink.
         """
         self._source = source
         self._enhancer = enhancer
         self._sink = sink
+        if policy is None:
+            policy = Policy.DROP_OLDEST if source.info.is_live else Policy.WAIT
+        if capacity is None:
+            capacity = 2 if policy is Policy.DROP_OLDEST else 4
         self._capacity = capacity
         self._policy = policy
         self._join_timeout_s = join_timeout_s
@@ -73,7 +82,8 @@ class Pipeline:
             stop: set by anyone, also by a signal handler, to end the run in mid-stream. The sink
                 is not finished then: that is the caller's choice. Once the last frame is written
                 and `sink.finish` has begun, `stop` comes too late and has no effect.
-            on_progress: called in this thread with the figures so far, and once at the end.
+            on_progress: called in this thread with the figures so far, and once at the end. It
+                may do the work of the main thread, such as drawing a window.
             progress_interval_s: least time between two such calls.
 
         Returns:
@@ -99,7 +109,7 @@ class Pipeline:
             else:
                 run.start()
             reported_at = time.monotonic()
-            while not run.is_over(WATCH_INTERVAL_S):
+            while not run.is_over(min(WATCH_INTERVAL_S, progress_interval_s)):
                 if is_stopped():
                     run.stop()
                 if time.monotonic() - reported_at >= progress_interval_s:

@@ -1,15 +1,12 @@
 """What the pipeline asks of its three parts. Sources, enhancers and sinks need not inherit this."""
 
 from collections.abc import Iterator
-from typing import Protocol, TypeAlias, runtime_checkable
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from streamlight.frame import Frame, Image, StreamInfo
 
-Prior: TypeAlias = NDArray[np.float32]
-"""Illumination features of a whole frame, (1, C, 96, 96); only the enhancer looks inside."""
+Prior: TypeAlias = Any
+"""What an enhancer found out about the light of a frame; only that enhancer looks inside."""
 
 
 class Source(Protocol):
@@ -44,6 +41,16 @@ class Interruptible(Protocol):
         ...
 
 
+@runtime_checkable
+class WantsOriginal(Protocol):
+    """A sink that shows before and after. Others do not get the input: pictures are large."""
+
+    @property
+    def wants_original(self) -> bool:
+        """Whether frames are to carry their input as `Frame.original`; asked at every frame."""
+        ...
+
+
 class FrameEnhancer(Protocol):
     """Brightens pictures in two steps (Wang et al., FG 2018, sections II-A and II-B)."""
 
@@ -52,7 +59,7 @@ class FrameEnhancer(Protocol):
         """How many `reconstruct` calls may usefully run at once; at least 1."""
         ...
 
-    def estimate(self, image: Image, time_s: float) -> Prior:
+    def estimate(self, image: Image, time_s: float, /) -> Prior:
         """Estimate the illumination of the frame shown at `time_s` seconds.
 
         Called in the order of the frames from one thread, so it may keep state from one frame
@@ -64,8 +71,10 @@ class FrameEnhancer(Protocol):
         """
         ...
 
-    def reconstruct(self, image: Image, prior: Prior) -> Image:
+    def reconstruct(self, image: Image, prior: Prior, /) -> Image:
         """Return the enhanced picture, of the image's shape and dtype.
+
+        The size of the pictures may change in mid-stream.
 
         Called from up to `parallel` threads at once, in any order.
         """

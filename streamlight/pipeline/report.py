@@ -4,11 +4,13 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from streamlight.pipeline.advice import Advisor
 from streamlight.pipeline.channel import Channel
+from streamlight.pipeline.latency import FrameClock, LatencyRecorder, LatencyReport
 
 
 class Stage(StrEnum):
@@ -28,6 +30,16 @@ class Outcome(StrEnum):
 
     STOPPED = "stopped"
     """The caller asked for it in mid-stream; the sink was not finished."""
+
+
+class DropReason(StrEnum):
+    """Why a frame of a live source was thrown away."""
+
+    NETWORK_BUSY = "network_busy"
+    """A newer frame came while the network still worked on an older one."""
+
+    SINK_BUSY = "sink_busy"
+    """A newer frame came while finished results waited for the sink."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +72,9 @@ class PipelineReport:
         decoded_wait: waits at the queue from decode to estimate.
         enhanced_wait: waits between estimate and encode, for the reconstruct workers too.
         outcome: how the run ended; None while it runs.
+        drops: `frames_dropped` by reason.
+        latency: from capture to display; None when the source does not say when it captured.
+        advice: what would mend it when frames are lost for seconds; said once, then it stays.
     """
 
     frames_in: int
@@ -71,6 +86,9 @@ class PipelineReport:
     decoded_wait: QueueWait
     enhanced_wait: QueueWait
     outcome: Outcome | None = None
+    drops: Mapping[DropReason, int] = field(default_factory=lambda: dict.fromkeys(DropReason, 0))
+    latency: LatencyReport | None = None
+    advice: str | None = None
 
     @property
     def fps(self) -> float:
@@ -110,6 +128,7 @@ class PipelineReport:
             "frames_in": self.frames_in,
             "frames_out": self.frames_out,
             "frames_dropped": self.frames_dropped,
+            "drops": {reason.value: count for reason, count in self.drops.items()},
             "wall_s": self.wall_s,
             "frames_per_s": self.fps,
             "parallel": self.parallel,
@@ -124,6 +143,8 @@ class PipelineReport:
                 "enhanced_get": self.enhanced_wait.get_s,
             },
             "bottleneck": self.bottleneck.value if self.bottleneck else None,
+            "latency": self.latency.to_dict() if self.latency else None,
+            "advice": self.advice,
         }
 
 
@@ -139,6 +160,9 @@ class Recorder:
         self._frames_out = 0
         self._result_wait_s = 0.0
         self._busy_s = dict.fromkeys(Stage, 0.0)
+        self._drops = dict.fromkeys(DropReason, 0)
+        self._latency = LatencyRecorder()
+        self._advisor = Advisor()
 
     @contextmanager
     def busy(self, stage: Stage) -> Iterator[None]:
@@ -164,9 +188,22 @@ class Recorder:
         """Count a frame of the source."""
         self._frames_in += 1
 
-    def frame_out(self) -> None:
-        """Count a frame that the sink took."""
+    def frame_out(self, clock: FrameClock | None = None) -> None:
+        """Count a frame that the sink took, and its latency when its capture is known."""
         self._frames_out += 1
+        if clock is not None:
+            self._latency.add(clock)
+
+    def frames_dropped(self, count: int, reason: DropReason) -> None:
+        """Count frames that were thrown away; called by the decode thread, at every frame."""
+        self._drops[reason] += count
+        self._advisor.update(
+            time.monotonic(),
+            self._frames_in,
+            self._frames_out,
+            self._drops[DropReason.NETWORK_BUSY],
+            self._drops[DropReason.SINK_BUSY],
+        )
 
     def snapshot(
         self,
@@ -182,7 +219,7 @@ class Recorder:
         return PipelineReport(
             frames_in=self._frames_in,
             frames_out=frames_out,
-            frames_dropped=decoded.dropped,
+            frames_dropped=sum(self._drops.values()),
             wall_s=time.perf_counter() - self._started,
             parallel=self._parallel,
             busy_s=busy_s,
@@ -192,4 +229,7 @@ class Recorder:
                 get_s=enhanced.get_wait_s + self._result_wait_s,
             ),
             outcome=outcome,
+            drops=dict(self._drops),
+            latency=self._latency.report(),
+            advice=self._advisor.advice,
         )

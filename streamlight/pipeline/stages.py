@@ -8,15 +8,29 @@ import time
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from typing import NamedTuple
 
 from streamlight.frame import Frame
 from streamlight.pipeline.channel import Channel, ChannelCancelled, Policy
-from streamlight.pipeline.protocols import FrameEnhancer, Interruptible, Prior, Sink, Source
-from streamlight.pipeline.report import Outcome, PipelineReport, Recorder, Stage
+from streamlight.pipeline.latency import FrameClock
+from streamlight.pipeline.protocols import (
+    FrameEnhancer,
+    Interruptible,
+    Prior,
+    Sink,
+    Source,
+    WantsOriginal,
+)
+from streamlight.pipeline.report import DropReason, Outcome, PipelineReport, Recorder, Stage
 
 logger = logging.getLogger(__name__)
 
 DECODING, ENHANCING, ENCODING = "decoding", "enhancing", "encoding"
+
+
+class _Result(NamedTuple):
+    frame: Frame
+    clock: FrameClock | None
 
 
 class Run:
@@ -25,6 +39,7 @@ class Run:
     `decoded` carries frames from decode to enhance. `enhanced` carries the reconstruct calls, as
     futures in the order of the frames: encode gets a result as soon as it and all before it are
     there, whichever worker ends first. `free_workers` holds a token for each call that may begin.
+    Live runs keep all of this short: a frame that waits grows old.
 
     Three things can end a run, and the first of them decides: a failure, `stop` or `cancel`, or
     the end of the stream. Every stage drops its frame before it waits: pictures are large.
@@ -40,12 +55,18 @@ class Run:
         self._parallel = enhancer.parallel
         self._recorder = Recorder(self._parallel)
 
+        is_live = policy is Policy.DROP_OLDEST
         self._decoded: Channel[Frame] = Channel(capacity, policy)
-        self._enhanced: Channel[Future[Frame]] = Channel(capacity + self._parallel)
+        self._enhanced: Channel[Future[_Result]] = Channel(
+            self._parallel if is_live else capacity + self._parallel
+        )
         # One call more than workers: it is estimated, and ready for the worker that ends first.
-        self._free_workers: Channel[None] = Channel(self._parallel + 1)
-        for _ in range(self._parallel + 1):
+        # Not in live runs, where a fresher frame may come before that worker does.
+        calls = self._parallel if is_live else self._parallel + 1
+        self._free_workers: Channel[None] = Channel(calls)
+        for _ in range(calls):
             self._free_workers.put(None)
+        self._calls = calls
 
         self._lock = threading.Lock()
         self._cancelled = False
@@ -172,7 +193,8 @@ class Run:
                 if frame is None:
                     break
                 self._recorder.frame_in()
-                self._decoded.put(frame)
+                reason = self._reason_to_wait()
+                self._recorder.frames_dropped(self._decoded.put(frame), reason)
                 del frame
         finally:
             if isinstance(frames, Generator):
@@ -193,16 +215,26 @@ class Run:
         self._free_workers.get()
         for frame in self._decoded:
             self._at[ENHANCING] = f"frame {frame.index}"
+            clock = None if frame.captured_at is None else FrameClock(frame.captured_at)
+            if clock:
+                clock.taken = time.monotonic()
             with self._recorder.busy(Stage.ESTIMATE):
                 prior = self._enhancer.estimate(frame.image, frame.time_s)
-            result = workers.submit(self._reconstruct, frame, prior)
+            if clock:
+                clock.estimated = time.monotonic()
+            result = workers.submit(self._reconstruct, frame, prior, clock)
             del frame, prior
             self._enhanced.put(result)
             del result
             self._free_workers.get()
         self._enhanced.close()
 
-    def _reconstruct(self, frame: Frame, prior: Prior) -> Frame:
+    def _reason_to_wait(self) -> DropReason:
+        """Say what keeps the enhancer from taking a frame: its own work, or results not taken."""
+        is_idle = len(self._free_workers) == self._calls
+        return DropReason.SINK_BUSY if is_idle else DropReason.NETWORK_BUSY
+
+    def _reconstruct(self, frame: Frame, prior: Prior, clock: FrameClock | None) -> _Result:
         if self._cancelled:
             raise ChannelCancelled
         try:
@@ -212,20 +244,30 @@ class Run:
             # Not raised through the future: encode would add its own frames to the traceback.
             self.fail(error, f"{ENHANCING} frame {frame.index}")
             raise ChannelCancelled from None
+        if clock:
+            clock.reconstructed = time.monotonic()
         self._free_workers.put(None)
-        return replace(frame, image=image)
+        original = frame.image if self._wants_original() else None
+        return _Result(replace(frame, image=image, original=original), clock)
+
+    def _wants_original(self) -> bool:
+        return isinstance(self._sink, WantsOriginal) and self._sink.wants_original
 
     def _encode(self) -> None:
         for result in self._enhanced:
             try:
                 with self._recorder.waiting_for_result():
-                    frame = result.result()
+                    frame, clock = result.result()
             finally:
                 del result  # also when it raises: an exception in a future refers to this frame
             self._at[ENCODING] = f"frame {frame.index}"
+            if clock:
+                clock.given = time.monotonic()
             with self._recorder.busy(Stage.ENCODE):
                 self._sink.write(frame)
-            self._recorder.frame_out()
+            if clock:
+                clock.shown = time.monotonic()
+            self._recorder.frame_out(clock)
             del frame
         self._at[ENCODING] = "the end of the stream"
         with self._lock:

@@ -292,9 +292,9 @@ def test_the_first_failure_is_raised_and_not_a_later_one() -> None:
 
 
 def test_calls_that_a_failure_cancels_do_not_mask_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    def slow_replace(frame: Frame, image: Image) -> Frame:
+    def slow_replace(frame: Frame, image: Image, original: Image | None) -> Frame:
         time.sleep(0.02)
-        return replace(frame, image=image)
+        return replace(frame, image=image, original=original)
 
     class SlowShutdown(ThreadPoolExecutor):
         def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:

@@ -6,7 +6,15 @@ from dataclasses import FrozenInstanceError, replace
 import pytest
 
 from streamlight.pipeline.channel import Channel, Policy
-from streamlight.pipeline.report import Outcome, PipelineReport, QueueWait, Recorder, Stage
+from streamlight.pipeline.latency import LatencyPart, LatencyReport, Quantiles
+from streamlight.pipeline.report import (
+    DropReason,
+    Outcome,
+    PipelineReport,
+    QueueWait,
+    Recorder,
+    Stage,
+)
 
 REPORT = PipelineReport(
     frames_in=110,
@@ -23,6 +31,13 @@ REPORT = PipelineReport(
     decoded_wait=QueueWait(put_s=12.0, get_s=0.5),
     enhanced_wait=QueueWait(put_s=14.0, get_s=0.25),
     outcome=Outcome.END_OF_STREAM,
+    drops={DropReason.NETWORK_BUSY: 7, DropReason.SINK_BUSY: 3},
+    latency=LatencyReport(
+        total=Quantiles(100, 20.0, 30.0, 40.0, 50.0),
+        recent=Quantiles(50, 21.0, 31.0, 41.0, 51.0),
+        parts={LatencyPart.ENCODE: Quantiles(100, 2.0, 3.0, 4.0, 5.0)},
+    ),
+    advice="buy a faster computer",
 )
 
 
@@ -69,6 +84,7 @@ def test_the_dictionary_is_json_with_units_in_its_names() -> None:
         "frames_in": 110,
         "frames_out": 100,
         "frames_dropped": 10,
+        "drops": {"network_busy": 7, "sink_busy": 3},
         "wall_s": 20.0,
         "frames_per_s": 5.0,
         "parallel": 4,
@@ -80,6 +96,30 @@ def test_the_dictionary_is_json_with_units_in_its_names() -> None:
             "enhanced_get": 0.25,
         },
         "bottleneck": "reconstruct",
+        "latency": {
+            "frames": 100,
+            "p50_ms": 20.0,
+            "p95_ms": 30.0,
+            "p99_ms": 40.0,
+            "max_ms": 50.0,
+            "recent": {
+                "frames": 50,
+                "p50_ms": 21.0,
+                "p95_ms": 31.0,
+                "p99_ms": 41.0,
+                "max_ms": 51.0,
+            },
+            "parts": {
+                "encode": {
+                    "frames": 100,
+                    "p50_ms": 2.0,
+                    "p95_ms": 3.0,
+                    "p99_ms": 4.0,
+                    "max_ms": 5.0,
+                }
+            },
+        },
+        "advice": "buy a faster computer",
     }
 
 
@@ -93,7 +133,7 @@ def test_a_snapshot_is_frozen_and_does_not_follow_the_run() -> None:
     recorder.frame_in()
     recorder.frame_out()
     channel.put(0)
-    channel.put(1)
+    recorder.frames_dropped(channel.put(1), DropReason.SINK_BUSY)
     with recorder.busy(Stage.DECODE):
         time.sleep(0.01)
     late = recorder.snapshot(channel, channel, channel, Outcome.STOPPED)
@@ -102,6 +142,7 @@ def test_a_snapshot_is_frozen_and_does_not_follow_the_run() -> None:
     assert (late.frames_in, late.frames_out, late.frames_dropped) == (2, 1, 1)
     assert early.outcome is None
     assert late.outcome is Outcome.STOPPED
+    assert late.drops == {DropReason.NETWORK_BUSY: 0, DropReason.SINK_BUSY: 1}
     assert 0.01 <= early.busy_s[Stage.DECODE] < late.busy_s[Stage.DECODE] <= late.wall_s
     assert early.wall_s < late.wall_s
     with pytest.raises(FrozenInstanceError):
