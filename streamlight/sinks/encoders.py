@@ -14,10 +14,12 @@ import av.logging
 from av.codec.codec import UnknownCodecError
 from av.video.codeccontext import VideoCodecContext
 
+from streamlight.sinks.encoder_table import ENCODERS
+
 _SIZE, _FRAMES = 256, 4  # encoders in hardware refuse pictures of less than about 150 pixels
 
-_QUIET = {"libx265": {"x265-params": "log-level=none"}}
-"""Options for the encoders that print to stderr past libav's log."""
+LogEntry = tuple[int, str, str]
+"""Level, name of the part of libav, message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,24 +39,68 @@ class EncoderStatus:
     detail: str = ""
 
 
-def probe_encoder(name: str) -> EncoderStatus:
-    """Open an encoder and encode four pictures of 256x256 with it."""
-    if not _is_known(name, "w"):
+def probe_encoder(name: str, pixel_format: str | None = None) -> EncoderStatus:
+    """Open an encoder and encode four pictures of 256x256 with it.
+
+    Args:
+        name: libav's.
+        pixel_format: of the pictures; None for 8-bit 4:2:0.
+    """
+    if not has_encoder(name):
         return EncoderStatus(name, False, False, "not in this build of libav")
-    with _captured_errors() as logged:
+    with captured_log() as logged:
         try:
-            packets = _encode(name)
+            packets = _encode(name, pixel_format)
         except (av.error.FFmpegError, ValueError) as error:
-            reason = logged[0][2] if logged else getattr(error, "strerror", None) or str(error)
-            return EncoderStatus(name, True, False, reason.strip())
+            return EncoderStatus(name, True, False, reason_of(error, name, logged))
     if not packets:
         return EncoderStatus(name, True, False, "it gave no packet")
     return EncoderStatus(name, True, True)
 
 
+def has_encoder(name: str) -> bool:
+    """Whether this build of libav has an encoder of that name ("libx264")."""
+    return _is_known(name, "w")
+
+
 def has_decoder(name: str) -> bool:
     """Whether this build of libav has a decoder of that name ("h264", "mpeg2video")."""
     return _is_known(name, "r")
+
+
+@contextmanager
+def captured_log(level: int = av.logging.ERROR) -> Iterator[list[LogEntry]]:
+    """Collect what libav logs: it names the missing driver or wrong option, no exception does.
+
+    SVT-AV1 prints to stderr past libav's log; that is held to errors meanwhile.
+
+    Yields:
+        The entries so far, as (level, name, message).
+    """
+    before = av.logging.get_level()
+    svt_level = os.environ.get("SVT_LOG")
+    skips = av.logging.get_skip_repeated()
+    av.logging.set_level(level)
+    av.logging.set_skip_repeated(False)  # else the second who fails has nothing to say
+    os.environ["SVT_LOG"] = "1"  # errors only
+    try:
+        with av.logging.Capture(local=False) as logs:
+            yield logs
+    finally:
+        av.logging.set_level(before)
+        av.logging.set_skip_repeated(skips)
+        if svt_level is None:
+            del os.environ["SVT_LOG"]
+        else:
+            os.environ["SVT_LOG"] = svt_level
+
+
+def reason_of(error: Exception, encoder: str, logged: list[LogEntry]) -> str:
+    """Say why an encoder failed: its own first words, or else what the exception says."""
+    words = [message for _, name, message in logged if name == encoder]
+    words += [message for _, _, message in logged]
+    reason = words[0] if words else getattr(error, "strerror", None) or str(error)
+    return str(reason).strip().rstrip(".")
 
 
 def _is_known(name: str, mode: Literal["r", "w"]) -> bool:
@@ -65,15 +111,18 @@ def _is_known(name: str, mode: Literal["r", "w"]) -> bool:
     return True
 
 
-def _encode(name: str) -> int:
+def _encode(name: str, pixel_format: str | None) -> int:
     """Encode grey pictures; return the number of packets."""
     encoder = cast(VideoCodecContext, av.CodecContext.create(name, "w"))
     encoder.width = encoder.height = _SIZE
     encoder.framerate = Fraction(30)
     encoder.time_base = Fraction(1, 30)
-    encoder.options = _QUIET.get(name, {})
+    encoder.options = dict(ENCODERS[name].options) if name in ENCODERS else {}
     formats = [known.name for known in encoder.codec.video_formats or ()]
-    encoder.pix_fmt = "nv12" if "yuv420p" not in formats and "nv12" in formats else "yuv420p"
+    usual = "nv12" if "yuv420p" not in formats and "nv12" in formats else "yuv420p"
+    if usual not in formats and formats:  # ProRes has no 4:2:0
+        usual = formats[0]
+    encoder.pix_fmt = pixel_format or usual
     packets = 0
     for index in range(_FRAMES):
         picture = av.VideoFrame(_SIZE, _SIZE, encoder.pix_fmt)
@@ -82,25 +131,3 @@ def _encode(name: str) -> int:
         picture.pts, picture.time_base = index, encoder.time_base
         packets += len(encoder.encode(picture))
     return packets + len(encoder.encode(None))
-
-
-@contextmanager
-def _captured_errors() -> Iterator[list[tuple[int, str, str]]]:
-    """Collect what libav logs as errors: the first names the missing driver, no exception does.
-
-    Yields:
-        The entries so far, as (level, name, message).
-    """
-    level = av.logging.get_level()
-    svt_level = os.environ.get("SVT_LOG")
-    av.logging.set_level(av.logging.ERROR)
-    os.environ["SVT_LOG"] = "1"  # SVT-AV1 prints to stderr past libav's log; 1: errors only
-    try:
-        with av.logging.Capture(local=False) as logs:
-            yield logs
-    finally:
-        av.logging.set_level(level)
-        if svt_level is None:
-            del os.environ["SVT_LOG"]
-        else:
-            os.environ["SVT_LOG"] = svt_level
