@@ -26,6 +26,7 @@ class Frame:
         index: position in the stream, from 0, counting every frame the source yielded.
         duration: how long the frame is shown, in units of `time_base`; 0 when unknown.
         captured_at: `time.monotonic()` when a live source got the frame; None for files.
+        original: the picture before it was enhanced, for a sink that asks for it; else None.
     """
 
     image: Image
@@ -34,6 +35,7 @@ class Frame:
     index: int
     duration: int = 0
     captured_at: float | None = None
+    original: Image | None = None
 
     @property
     def time_s(self) -> float:
@@ -54,6 +56,7 @@ class StreamInfo:
         rotation: degrees counter-clockwise that a player turns the picture by: 0, 90, 180, -90.
         frame_count: number of frames, as far as the container says; None when it does not.
         is_live: whether frames come in real time and can be missed.
+        bits: of a channel of the coded pictures; above 8, frames are uint16.
     """
 
     width: int
@@ -64,3 +67,4 @@ class StreamInfo:
     rotation: int = 0
     frame_count: int | None = None
     is_live: bool = False
+    bits: int = 8

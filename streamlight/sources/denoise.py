@@ -5,13 +5,13 @@ within a threshold: what moves is left alone. It needs no motion search, keeps t
 and their timestamps, and costs a few milliseconds a frame.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
 
 import av
-import av.error
-import av.filter
 
-from streamlight.errors import SourceError, UsageError
+from streamlight.errors import UsageError
+from streamlight.sources.filters import FilterChain
 
 DENOISE = ("off", "light", "strong")
 """What `--denoise` takes."""
@@ -33,48 +33,27 @@ def check_denoise(level: str) -> None:
         raise UsageError(f"--denoise {level}: choose one of {', '.join(DENOISE)}")
 
 
-def denoised(pictures: Iterator[av.VideoFrame], level: str) -> Iterator[av.VideoFrame]:
+def denoised(
+    pictures: Iterable[av.VideoFrame], level: str, unit: Fraction
+) -> Iterator[av.VideoFrame]:
     """Yield the pictures with less noise; as many, with the same timestamps.
 
     Args:
         pictures: decoded, all of one size and format.
         level: "off" passes them on; "light" averages 5 frames, "strong" 9.
+        unit: seconds per tick of their timestamps.
 
     Raises:
-        SourceError: the filter does not take this pixel format.
+        SourceError: the filter fails.
     """
-    graph: av.filter.Graph | None = None
+    chain: FilterChain | None = None
     for picture in pictures:
         if level == "off":
             yield picture
             continue
-        try:
-            if graph is None:
-                graph = _graph(picture, level)
-            graph.push(picture)
-            yield from _ready(graph)
-        except av.error.FFmpegError as error:
-            raise SourceError(f"--denoise failed: {error.strerror}") from error
-    if graph is not None:
-        graph.push(None)
-        yield from _ready(graph)
-
-
-def _graph(first: av.VideoFrame, level: str) -> av.filter.Graph:
-    graph = av.filter.Graph()
-    source = graph.add_buffer(
-        width=first.width, height=first.height, format=first.format, time_base=first.time_base
-    )
-    graph.link_nodes(source, graph.add("atadenoise", _ARGUMENTS[level]), graph.add("buffersink"))
-    graph.configure()
-    return graph
-
-
-def _ready(graph: av.filter.Graph) -> Iterator[av.VideoFrame]:
-    while True:
-        try:
-            picture = graph.pull()
-        except (av.error.BlockingIOError, av.error.EOFError):
-            return
-        if isinstance(picture, av.VideoFrame):
-            yield picture
+        if chain is None:
+            chain = FilterChain(f"atadenoise={_ARGUMENTS[level]}", "--denoise", picture, unit)
+        yield from chain.push(picture)
+        del picture
+    if chain is not None:
+        yield from chain.flush()

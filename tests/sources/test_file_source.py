@@ -34,8 +34,8 @@ VARIABLE = (0, 3, 4, 9, 10, 20, 21, 30)
 THIRTIETH = Fraction(1, 30)
 
 
-def read(path: Path, *, strict: bool = False) -> list[Frame]:
-    with FileSource(path, strict=strict) as source:
+def read(path: Path, **options: Any) -> list[Frame]:
+    with FileSource(path, **options) as source:
         return list(source)
 
 
@@ -139,21 +139,18 @@ def test_the_clock_of_a_transport_stream_is_moved_to_start_at_0(tmp_path: Path) 
     with FileSource(clip) as source:
         frames = list(source)
         packets = list(source.side.take())
-        moved_s = float(source.shift_s)
-    assert moved_s > 9
+        assert source.shift_s > 9
     assert times_s(frames)[0] == pytest.approx(0, abs=1e-4)
     assert packets[0].pts is not None
     assert packets[0].time_base is not None
-    sound_s = float(packets[0].pts * packets[0].time_base) - moved_s
+    sound_s = float(packets[0].pts * packets[0].time_base)
     assert sound_s == pytest.approx(0.5 - 481 / 44100, abs=1e-3)  # less the delay of MP2
 
 
 def test_times_that_stand_still_are_told_apart(tmp_path: Path) -> None:
-    """Two recordings of less than a second, joined byte by byte."""
-    clip = make_clip(tmp_path / "clip.ts")
-    clip.write_bytes(clip.read_bytes() * 2)
-    frames = read(clip)
-    assert numbers(frames) == [*range(10), *range(10)]
+    clip = make_clip(tmp_path / "clip.avi", codec="mpeg4", pts=[0, 1, 2, 3])
+    frames = read(clip, filters="setpts=floor(N/2)")
+    assert numbers(frames) == [0, 1, 2, 3]
     assert all(one.pts < other.pts for one, other in pairwise(frames))
 
 
@@ -248,7 +245,7 @@ def test_the_video_stream_marked_as_default_is_read(tmp_path: Path, chosen: int)
             container.mux([*video.encode(frame), *video.encode(None)])
     with FileSource(clip) as source:
         assert numbers(list(source)) == [chosen + 1]
-        assert source.notes == [f"video stream {1 - chosen} (ffv1) is not copied"]
+        assert [stream.index for stream in source.side.streams] == [1 - chosen]
 
 
 def test_sound_and_subtitles_are_handed_on_whole_and_in_order(tmp_path: Path) -> None:

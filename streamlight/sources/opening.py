@@ -1,0 +1,45 @@
+"""Opening a file of any format, with libav's errors in words."""
+
+from pathlib import Path
+
+import av
+import av.container
+import av.error
+import av.stream
+from av.video.stream import VideoStream
+
+from streamlight.errors import SourceError
+
+
+def open_input(path: Path) -> av.container.InputContainer:
+    """Open a file to read; what is in it is not looked at.
+
+    Raises:
+        SourceError: it is missing, a folder, empty, unreadable, or of no format that libav knows.
+    """
+    try:
+        if not path.exists():
+            raise SourceError(f"{path}: no such file")
+        if path.is_dir():
+            raise SourceError(f"{path}: is a folder; a video file was expected")
+        if path.is_file() and path.stat().st_size == 0:
+            raise SourceError(f"{path}: the file is empty")
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read ({error.strerror})") from error
+    try:
+        return av.open(str(path), metadata_errors="replace")
+    except av.error.PermissionError as error:
+        raise SourceError(f"{path}: no permission to read it") from error
+    except av.error.FFmpegError as error:
+        raise SourceError(
+            f"{path}: not a video, or damaged beyond reading ({error.strerror})"
+        ) from error
+
+
+def choose_video(container: av.container.InputContainer) -> VideoStream | None:
+    """Choose the video stream: the default one if marked, never a cover picture; None if none."""
+    attached = av.stream.Disposition.attached_pic
+    videos = [s for s in container.streams.video if not s.disposition & attached]
+    return max(
+        videos, key=lambda s: bool(s.disposition & av.stream.Disposition.default), default=None
+    )
