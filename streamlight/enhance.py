@@ -1,17 +1,36 @@
 """The enhancer: a backend, the view that it looks at, and the look of the result."""
 
+from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
 from streamlight.backends import Backend, BackendInfo, Prior, choose
+from streamlight.brightness import BrightnessGate, brightness, needed_strength
+from streamlight.detail import DetailStep
 from streamlight.errors import UsageError
 from streamlight.frame import IMAGE_DTYPES, Image
 from streamlight.look import Look
 from streamlight.models.spec import ModelSpec
 from streamlight.smoothing import DEFAULT_TIME_CONSTANT_S, Change, PriorSmoother
-from streamlight.view import PHASES, SAMPLING, Sampling, View, sample, sample_nearest
+from streamlight.view import PHASES, SAMPLING, Sampling, View, sample, sample_light, sample_nearest
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What `Enhancer.estimate` found out about a frame, for `Enhancer.reconstruct`.
+
+    Attributes:
+        prior: illumination features (1, C, 96, 96); None where the frame passes as it is.
+        strength: how much of the enhancement the frame needs, 0 to 1, by its brightness.
+    """
+
+    prior: Prior | None
+    strength: float = 1.0
+
+
+_AS_IT_IS = Estimate(prior=None, strength=0.0)
 
 
 class Enhancer:
@@ -40,6 +59,8 @@ class Enhancer:
         smoothing_s: float = DEFAULT_TIME_CONSTANT_S,
         estimate_every: int = 1,
         sampling: Sampling = "nearest",
+        memory_bytes: int | None = None,
+        skip_bright: bool = False,
         reason: str = "",
     ) -> None:
         """Wrap an open backend; `Enhancer.open` is the usual way, and explains the arguments."""
@@ -50,7 +71,9 @@ class Enhancer:
         if sampling not in SAMPLING:
             raise UsageError(f"--sampling {sampling}: choose one of {', '.join(SAMPLING)}")
         self._backend = backend
+        self._detail = DetailStep(backend, model, memory_bytes)
         self._smoother = PriorSmoother(smoothing_s)
+        self._gate = BrightnessGate() if skip_bright else None
         self._estimate_every = estimate_every
         self._sampling = sampling
         self._since_estimate = 0
@@ -74,6 +97,8 @@ class Enhancer:
         smoothing_s: float = DEFAULT_TIME_CONSTANT_S,
         estimate_every: int = 1,
         sampling: Sampling = "nearest",
+        memory_bytes: int | None = None,
+        skip_bright: bool = False,
     ) -> Self:
         """Open a backend and a model.
 
@@ -91,21 +116,32 @@ class Enhancer:
             estimate_every: estimate the illumination of a video anew every so many frames, and at
                 once when the light changes.
             sampling: how the 96x96 view is taken: "nearest" (the paper) or "area".
+            memory_bytes: what enhancing may take in all, with the libraries, the pictures under
+                way and their results; large pictures then run in tiles, with the same result.
+                None uses tiles only where half of the free memory is too little.
+            skip_bright: pass pictures that are bright already, see `streamlight.brightness`; in
+                a video the strength fades between the two.
 
         Raises:
             BackendUnavailableError: the backend cannot run here.
-            UsageError: a name is unknown.
+            UsageError: a name is unknown, or `memory_bytes` is too little for any picture.
         """
         choice = choose(model, backend, device, precision, parallel)
-        return cls(
-            choice.backend,
-            choice.model,
-            look,
-            smoothing_s=smoothing_s,
-            estimate_every=estimate_every,
-            sampling=sampling,
-            reason=choice.reason,
-        )
+        try:
+            return cls(
+                choice.backend,
+                choice.model,
+                look,
+                smoothing_s=smoothing_s,
+                estimate_every=estimate_every,
+                sampling=sampling,
+                memory_bytes=memory_bytes,
+                skip_bright=skip_bright,
+                reason=choice.reason,
+            )
+        except UsageError:
+            choice.backend.close()
+            raise
 
     @property
     def info(self) -> BackendInfo:
@@ -116,6 +152,25 @@ class Enhancer:
     def parallel(self) -> int:
         """How many calls of `reconstruct` may usefully run at once."""
         return self._backend.parallel
+
+    @property
+    def tiles(self) -> str | None:
+        """How the latest size of picture is cut: "2x3 tiles of 1920x1080"; None if it is not."""
+        grid = self._detail.grid
+        return None if grid is None or grid.is_whole else str(grid)
+
+    @property
+    def notes(self) -> list[str]:
+        """What the user should know of how it was done, such as a device that ran out of memory."""
+        return list(self._detail.notes)
+
+    def prepare(self, width: int, height: int, dtype: Any = np.uint8) -> None:
+        """Choose the tiles for pictures of a size, so that `tiles` tells them before the first.
+
+        Raises:
+            UsageError: `memory_bytes` is too little even for the smallest tiles.
+        """
+        self._detail.prepare(width, height, dtype)
 
     def __enter__(self) -> Self:
         """Return the enhancer itself."""
@@ -151,8 +206,8 @@ class Enhancer:
         """
         return self.reconstruct(image, self.estimate(image, time_s))
 
-    def estimate(self, image: Image, time_s: float | None = None) -> Prior:
-        """Estimate the illumination (1, C, 96, 96) of a picture; call it in the frames' order.
+    def estimate(self, image: Image, time_s: float | None = None) -> Estimate:
+        """Estimate the illumination of a picture; call it in the frames' order.
 
         With a `time_s`, it is that of the video so far: see `smoothing_s` of `open`. A picture
         of another size than the one before, or an earlier time, begins another video.
@@ -160,11 +215,22 @@ class Enhancer:
         check_image(image)
         view = sample(image, self._sampling)
         if time_s is None:
-            return self._backend.estimate(view)
+            strength = needed_strength(brightness(view)) if self._gate else 1.0
+            return Estimate(self._backend.estimate(view), strength) if strength else _AS_IT_IS
         if image.shape != self._size or time_s < self._time_s:
-            self._smoother.reset()
+            self.reset()
         self._size, self._time_s = image.shape, time_s
-        change = self._smoother.compare(view)
+        strength = self._gate(view, time_s) if self._gate else 1.0
+        if not strength:
+            self._smoother.reset()  # it will not have seen what lies between
+            return _AS_IT_IS
+        return Estimate(self._estimate_in_video(image, view, time_s), strength)
+
+    def _estimate_in_video(self, image: Image, view: View, time_s: float) -> Prior:
+        if not self._smoother.is_active and self._estimate_every == 1:
+            return self._backend.estimate(view)
+        light = sample_light(image)
+        change = self._smoother.compare(light)
         held = self._smoother.held
         self._since_estimate += 1
         if (
@@ -175,7 +241,7 @@ class Enhancer:
         ):
             return held
         self._since_estimate = 0
-        return self._smoother(view, self._estimate_next(image, view, change), time_s, change)
+        return self._smoother(light, self._estimate_next(image, view, change), time_s, change)
 
     def _estimate_next(self, image: Image, view: View, change: Change | None) -> Prior:
         """Estimate for a picture of a video.
@@ -198,19 +264,19 @@ class Enhancer:
     def reset(self) -> None:
         """Forget the video so far: after a seek or a reconnection."""
         self._smoother.reset()
+        if self._gate:
+            self._gate.reset()
 
-    def reconstruct(self, image: Image, prior: Prior) -> Image:
+    def reconstruct(self, image: Image, estimate: Estimate) -> Image:
         """Enhance a picture with its illumination; thread-safe."""
         check_image(image)
-        height, width = image.shape[:2]
-        step = self.model.unshuffle
-        bottom, right = -height % step, -width % step
-        # writable too, because runtimes refuse memory that is not (what Pillow gives)
-        padded = np.require(image, requirements=["C", "W"])
-        if bottom or right:
-            padded = np.pad(padded, ((0, bottom), (0, right), (0, 0)), mode="edge")
-        result = self._backend.reconstruct(padded, prior)
-        return self.look.apply(image, result[:height, :width])
+        look = self.look
+        if estimate.prior is None:
+            look = replace(look, strength=1, exposure_ev=0)
+            return look.apply(image, image.copy())
+        if estimate.strength != 1:
+            look = replace(look, strength=look.strength * estimate.strength)
+        return look.apply(image, self._detail.run(image, estimate.prior))
 
 
 def check_image(image: Image) -> None:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from streamlight.models.spec import PRIOR_SIZE
 
-DEFAULT_TIME_CONSTANT_S = 4.0
+DEFAULT_TIME_CONSTANT_S = 12.0
 """In steady light; changes of light do not wait for it."""
 
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
@@ -32,11 +32,18 @@ _BLOCK = 4
 """Light is compared by blocks of 4x4 cells, each averaged with its neighbours: less noise, and
 a sixteenth of the work."""
 
-_GLOBAL_STEP = 0.004
+_GLOBAL_STEP = 0.005
 """Change of log light of the whole frame from which on the filter goes faster."""
 
-_LOCAL_STEP = 0.05
+_LOCAL_STEP = 0.14
 """Likewise for one place in the frame, beyond the change of the whole: things that move."""
+
+_STEEPNESS = 4
+"""The filter is faster by (change / step) to this power: noise far below the step does nothing,
+and twice the step is followed 16 times as fast."""
+
+_STILL = 0.05
+"""Mean local change up to which a held prior still fits."""
 
 _ABRUPT = 0.2
 """Change of log light of the whole frame that leaves nothing of the past: a switch, a flash."""
@@ -74,7 +81,7 @@ class Change:
     @property
     def is_steady(self) -> bool:
         """Whether the held prior still fits."""
-        still = float(self.local.mean()) < _LOCAL_STEP
+        still = float(self.local.mean()) < _STILL
         return still and not self.is_of_light and not self.is_cut
 
 
@@ -164,7 +171,8 @@ class PriorSmoother:
             self._prior, self._light = prior, _blocks(view)
             return prior
         speed = np.maximum(
-            max(1.0, (change.overall / _GLOBAL_STEP) ** 2), (change.local / _LOCAL_STEP) ** 2
+            max(1.0, (change.overall / _GLOBAL_STEP) ** _STEEPNESS),
+            (change.local / _LOCAL_STEP) ** _STEEPNESS,
         )
         weight = -np.expm1(-elapsed_s / self._time_constant_s * speed).astype(np.float32)
         self._light = self._light + weight * (_blocks(view) - self._light)

@@ -68,6 +68,22 @@ def sample_nearest(image: Image, phase: tuple[int, int] = (0, 0)) -> NDArray[np.
     return _normalised(image[rows[:, None], columns], image.dtype)
 
 
+def sample_light(image: Image) -> NDArray[np.float32]:
+    """Take a view to compare the light of frames by: each cell is the mean of four of its pixels.
+
+    It costs little at any size, and has half of the noise of `sample_nearest`. Arguments and
+    result are those of that.
+    """
+    rows, columns = (
+        np.arange(2 * PRIOR_SIZE) * size // (2 * PRIOR_SIZE) for size in image.shape[:2]
+    )
+    pixels = image.take(rows, axis=0).take(columns, axis=1)
+    four = pixels.reshape(PRIOR_SIZE, 2, PRIOR_SIZE, 2, 3)
+    wide = np.float32 if image.dtype == np.float32 else np.uint32
+    view = four.sum(axis=(1, 3), dtype=wide)
+    return _normalised(view, image.dtype) / np.float32(4)
+
+
 def sample_area(image: Image) -> NDArray[np.float32]:
     """Take the view by averaging: cell i is the mean of the pixels from floor(i * size / 96).
 

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from fake_backend import FakeBackend
 from numpy.typing import NDArray
 
-from streamlight.backends import BackendInfo, Prior
+from streamlight.backends import Prior
 from streamlight.enhance import Enhancer
 from streamlight.frame import Image
 from streamlight.models import get_spec
@@ -13,23 +14,12 @@ from streamlight.view import PHASES, sample_area, sample_nearest
 SIZE = (192, 288)
 
 
-class CountingBackend:
-    """Keeps the views that it was asked about; a prior is the mean of its view."""
-
-    def __init__(self) -> None:
-        self.info = BackendInfo("counting", "test", "fp32")
-        self.parallel = 1
-        self.views: list[NDArray[np.float32]] = []
+class CountingBackend(FakeBackend):
+    """A prior is the mean of its view."""
 
     def estimate(self, view: NDArray[np.float32]) -> Prior:
-        self.views.append(view)
+        super().estimate(view)
         return np.full((1, 4, 96, 96), view.mean(), np.float32)
-
-    def reconstruct(self, image: Image, prior: Prior) -> Image:
-        return image
-
-    def close(self) -> None:
-        pass
 
 
 def scene(seed: int, gain: float = 1.0) -> Image:

@@ -6,7 +6,14 @@ from numpy.typing import NDArray
 
 from streamlight.errors import UsageError
 from streamlight.frame import Image
-from streamlight.view import PHASES, nearest_indices, sample, sample_area, sample_nearest
+from streamlight.view import (
+    PHASES,
+    nearest_indices,
+    sample,
+    sample_area,
+    sample_light,
+    sample_nearest,
+)
 
 PEAKS = {"uint8": 255, "uint16": 65535, "float32": 1}
 SIZES = [(1, 1), (3, 5), (95, 97), (96, 96), (192, 100), (360, 641)]
@@ -86,3 +93,16 @@ def test_every_phase_stays_in_its_cell(size: int) -> None:
     for phase in range(16):
         for i, index in enumerate(nearest_indices(size, phase)):
             assert i * size // 96 <= index <= min(size - 1, (i + 1) * size // 96)
+
+
+@pytest.mark.parametrize("dtype", PEAKS)
+def test_the_view_of_the_light_is_the_mean_of_four_pixels_of_each_cell(dtype: str) -> None:
+    image = picture(192, 384, dtype)
+    four = image[:, ::2].astype(np.float64).reshape(96, 2, 96, 2, 3).mean(axis=(1, 3))
+    view = sample_light(image)
+    assert view.shape == (1, 3, 96, 96)
+    np.testing.assert_allclose(view[0].transpose(1, 2, 0), four / PEAKS[dtype], atol=1e-5)
+
+
+def test_the_view_of_the_light_takes_any_size() -> None:
+    assert sample_light(np.full((1, 1, 3), 51, np.uint8)) == pytest.approx(0.2)

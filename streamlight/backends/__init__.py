@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from streamlight.backends.base import Backend, BackendInfo, Prior
+from streamlight.backends.base import Backend, BackendInfo, MemoryNeed, Prior
 from streamlight.errors import BackendUnavailableError, UsageError
 from streamlight.models.spec import MODELS, ModelSpec
 
@@ -15,6 +15,7 @@ __all__ = [
     "Backend",
     "BackendInfo",
     "BackendRow",
+    "MemoryNeed",
     "Prior",
     "choose",
     "open_backend",

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamlight.frame import Image
+from streamlight.models.prior_index import Place
 
 Prior = NDArray[np.float32]
 """Illumination features (1, C, 96, 96), FP32, on the host."""
@@ -31,16 +32,32 @@ class BackendInfo:
         return f"{self.backend}, {self.precision.upper()} on {self.device}"
 
 
+@dataclass(frozen=True, slots=True)
+class MemoryNeed:
+    """What a backend takes of its device's memory; docs/tiles.md says how it was measured.
+
+    Attributes:
+        fixed_bytes: with its libraries and weights, before any picture.
+        bytes_per_pixel: for each pixel of a picture in one call of `reconstruct`, besides the
+            picture and the result.
+    """
+
+    fixed_bytes: int
+    bytes_per_pixel: float
+
+
 class Backend(Protocol):
     """Runs one model on one device. Buffers belong to it; arrays that it returns do not.
 
     Attributes:
         info: what was opened.
         parallel: how many calls of `reconstruct` may usefully run at once, at least 1.
+        memory: what it takes.
     """
 
     info: BackendInfo
     parallel: int
+    memory: MemoryNeed
 
     def estimate(self, view: NDArray[np.float32]) -> Prior:
         """Estimate the illumination of a view (1, 3, 96, 96) in [0, 1].
@@ -49,20 +66,26 @@ class Backend(Protocol):
             BackendError: the device failed.
         """
 
-    def reconstruct(self, image: Image, prior: Prior) -> Image:
-        """Enhance a picture; may be called from `parallel` threads at once.
+    def reconstruct(self, image: Image, prior: Prior, place: Place | None = None) -> Image:
+        """Enhance a picture or a tile of one; may be called from `parallel` threads at once.
 
         Args:
             image: RGB (H, W, 3), C-contiguous; both sides are multiples of the model's
                 `unshuffle`; uint8, uint16, or float32 in [0, 1].
-            prior: what `estimate` gave, smoothed or not.
+            prior: what `estimate` gave for the whole frame, smoothed or not.
+            place: where `image` lies in its frame, where it is a tile. Its result is that of the
+                whole frame but for a border of `streamlight.tiles.halo_of` pixels.
 
         Returns:
             A new array of the same shape and dtype.
 
         Raises:
+            OutOfMemoryError: the device has too little memory; a smaller picture may fit.
             BackendError: the device failed.
         """
+
+    def free_bytes(self) -> int | None:
+        """Memory of the device that is free now; None where that cannot be told."""
 
     def close(self) -> None:
         """Free the device; the backend cannot be used afterwards."""

@@ -2,6 +2,7 @@
 
 import os
 import queue
+import re
 import threading
 from functools import lru_cache
 from pathlib import Path
@@ -16,10 +17,12 @@ import platformdirs
 from numpy.typing import NDArray
 from openvino.preprocess import PrePostProcessor
 
-from streamlight.backends.base import BackendInfo, Prior
-from streamlight.errors import BackendError, BackendUnavailableError
+from streamlight.backends.base import BackendInfo, MemoryNeed, Prior
+from streamlight.errors import BackendError, BackendUnavailableError, OutOfMemoryError
 from streamlight.frame import Image
+from streamlight.memory import available_bytes
 from streamlight.models import GraphName, graph_path
+from streamlight.models.prior_index import Place, prior_indices
 from streamlight.models.spec import ModelSpec
 
 _TYPES = {"fp32": ov.Type.f32, "bf16": ov.Type.bf16, "fp16": ov.Type.f16}
@@ -27,8 +30,22 @@ _TYPES = {"fp32": ov.Type.f32, "bf16": ov.Type.bf16, "fp16": ov.Type.f16}
 _MEMORY_BUDGET_BYTES = 1_000_000_000
 """What the feature maps of all streams may take; large frames get fewer streams."""
 
-_LIVE_MAPS = 3
-"""Feature maps of one stream that are alive at once (measured: docs/architecture.md)."""
+_LIVE_MAPS = 2
+"""Feature maps of one stream that are alive at once (measured: docs/tiles.md)."""
+
+_PICTURE_BYTES = 16
+"""For each pixel, the picture as the network takes and gives it (measured: docs/tiles.md)."""
+
+_FIXED_BYTES = 250_000_000
+"""Interpreter, libraries and compiled networks (measured: docs/tiles.md)."""
+
+_PRIOR_AXES = {1: "rows", 2: "columns"}
+"""Axes of the two Gathers by which a graph resizes the prior, and what tiles call their indices."""
+
+_OUT_OF_MEMORY = re.compile(
+    "bad.?alloc|out of (gpu )?(memory|resources)|max size of memory", re.IGNORECASE
+)
+"""How OpenVINO's plugins say it; they have no error of its own for it."""
 
 
 class OpenVinoBackend:
@@ -92,7 +109,11 @@ class OpenVinoBackend:
             raise BackendUnavailableError(
                 f"openvino cannot run {model.name} on {device}: {_reason(error)}"
             ) from error
-        self._networks: dict[tuple[tuple[int, ...], Any], _Network] = {}
+        width_bytes = max(model.detail_widths) * _TYPES[precision].size
+        self.memory = MemoryNeed(
+            _FIXED_BYTES, _LIVE_MAPS * width_bytes / model.unshuffle**2 + _PICTURE_BYTES
+        )
+        self._networks: dict[_Key, _Network] = {}
         self._lock = threading.Lock()
 
     def estimate(self, view: NDArray[np.float32]) -> Prior:
@@ -100,15 +121,19 @@ class OpenVinoBackend:
         try:
             self._estimate.infer({0: view})
         except RuntimeError as error:
-            raise BackendError(f"openvino failed on {self._device}: {_reason(error)}") from error
+            raise self._failure(error) from error
         return np.array(self._estimate.get_output_tensor().data)
 
-    def reconstruct(self, image: Image, prior: Prior) -> Image:
+    def reconstruct(self, image: Image, prior: Prior, place: Place | None = None) -> Image:
         """See `Backend.reconstruct`."""
         try:
-            return self._network(image).run(image, prior)
+            return self._network(image, place).run(image, prior, place)
         except RuntimeError as error:
-            raise BackendError(f"openvino failed on {self._device}: {_reason(error)}") from error
+            raise self._failure(error) from error
+
+    def free_bytes(self) -> int | None:
+        """See `Backend.free_bytes`; Intel's GPUs mostly share the main memory."""
+        return available_bytes()
 
     def close(self) -> None:
         """See `Backend.close`."""
@@ -116,63 +141,103 @@ class OpenVinoBackend:
 
     def _compile_estimate(self) -> Any:
         graph = self._core.read_model(graph_path(self._model, "estimate"))
-        # FP32: it is a thousandth of the work, and its output is what smoothing remembers
-        config = {hints.inference_precision: ov.Type.f32, properties.num_streams: 1}
+        config: dict[Any, Any] = {
+            hints.inference_precision: ov.Type.f32,
+            properties.num_streams: 1,
+        }
+        if self._device == "CPU":
+            # Each layer is short, and a second thread is mostly waited for where all cores are at
+            # work on the detail network. Precision and threads were measured: docs/tiles.md.
+            config[hints.inference_precision] = _TYPES[self._precision]
+            config[properties.inference_num_threads] = 1
         return self._core.compile_model(graph, self._device, config).create_infer_request()
 
-    def _network(self, image: Image) -> "_Network":
-        key = (image.shape, image.dtype)
+    def _network(self, image: Image, place: Place | None) -> "_Network":
+        height, width = image.shape[:2] if place is None else (place.height, place.width)
+        is_compact = min(height, width) >= self._model.compact_min_side
+        key = (image.shape, image.dtype, is_compact, place is not None)
         with self._lock:
             network = self._networks.get(key)
             if network is None:
-                network = self._networks[key] = self._compile(image)
+                network = self._networks[key] = self._compile(*key)
             return network
 
-    def _compile(self, image: Image) -> "_Network":
-        height, width = image.shape[:2]
-        is_compact = min(height, width) >= self._model.compact_min_side
+    def _compile(
+        self, shape: tuple[int, ...], dtype: "np.dtype[Any]", is_compact: bool, is_tile: bool
+    ) -> "_Network":
+        height, width = shape[:2]
         name: GraphName = "reconstruct_compact" if is_compact else "reconstruct"
         graph = self._core.read_model(graph_path(self._model, name))
-        graph.reshape({"image": [1, height, width, 3]})
+        graph.reshape({"image": [1, *shape]})
+        if is_tile:
+            _take_indices(graph)
         config: dict[Any, Any] = {hints.inference_precision: _TYPES[self._precision]}
         if self._device == "CPU":
-            streams = self._streams(height, width)
+            stream = height * width * self.memory.bytes_per_pixel
+            streams = max(1, min(self.parallel, int(_MEMORY_BUDGET_BYTES // stream)))
             config[properties.num_streams] = streams
             config[properties.inference_num_threads] = self._cores
         else:
             streams = self.parallel
-        compiled = self._core.compile_model(
-            _with_integers(graph, image.dtype), self._device, config
-        )
-        return _Network(compiled, streams)
+        compiled = self._core.compile_model(_with_integers(graph, dtype), self._device, config)
+        return _Network(compiled, streams, self._model.unshuffle, is_compact)
 
-    def _streams(self, height: int, width: int) -> int:
-        pixels = height * width // self._model.unshuffle**2
-        bytes_each = 4 if self._precision == "fp32" else 2
-        stream = pixels * max(self._model.detail_widths) * bytes_each * _LIVE_MAPS
-        return max(1, min(self.parallel, _MEMORY_BUDGET_BYTES // max(1, stream)))
+    def _failure(self, error: RuntimeError) -> BackendError:
+        reason = _reason(error)
+        if _OUT_OF_MEMORY.search(reason):
+            return OutOfMemoryError(f"{self.info.device} ran out of memory ({reason})")
+        return BackendError(f"openvino failed on {self._device}: {reason}")
+
+
+_Key = tuple[tuple[int, ...], "np.dtype[Any]", bool, bool]
+"""Shape and dtype of a picture; whether its graph is the compact one, and that of a tile."""
 
 
 class _Network:
     """The detail network for one size, with a request for each stream."""
 
-    def __init__(self, compiled: Any, streams: int) -> None:
+    def __init__(self, compiled: Any, streams: int, unshuffle: int, is_compact: bool) -> None:
+        self._unshuffle = unshuffle
+        self._is_compact = is_compact
         self._idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
         for _ in range(streams):
             self._idle.put(compiled.create_infer_request())
 
-    def run(self, image: Image, prior: Prior) -> Image:
+    def run(self, image: Image, prior: Prior, place: Place | None) -> Image:
         result = np.empty_like(image)
+        inputs: dict[str, NDArray[Any]] = {"image": image[None], "prior": prior}
+        if place is not None:
+            height, width = image.shape[:2]
+            inputs["rows"], inputs["columns"] = prior_indices(
+                place, height, width, self._unshuffle, self._is_compact
+            )
         request = self._idle.get()
         try:
             # shared memory: the network reads the picture and writes the result in place
-            request.set_tensor("image", ov.Tensor(image[None], shared_memory=True))
-            request.set_tensor("prior", ov.Tensor(prior, shared_memory=True))
+            for name, value in inputs.items():
+                request.set_tensor(name, ov.Tensor(value, shared_memory=True))
             request.set_output_tensor(ov.Tensor(result[None], shared_memory=True))
             request.infer()
         finally:
             self._idle.put(request)
         return result
+
+
+def _take_indices(graph: Any) -> None:
+    """Let a graph take the rows and columns of the prior as inputs, for tiles.
+
+    In the graph they follow from the size of the picture; those of a tile follow from its place
+    in the frame. The two Gathers are the same, so a tile gets just what the whole frame gets.
+    """
+    gathers = [op for op in graph.get_ordered_ops() if op.get_type_name() == "Gather"]
+    for gather in gathers:
+        axis = int(gather.input_value(2).get_node().get_data())
+        count = gather.output(0).shape[axis]
+        indices = ops.parameter([count], np.int64, name=_PRIOR_AXES[axis])
+        indices.output(0).set_names({_PRIOR_AXES[axis]})
+        gather.input(1).replace_source_output(indices.output(0))
+        graph.add_parameters([indices])
+    graph.validate_nodes_and_infer_types()
 
 
 def _with_integers(graph: Any, dtype: "np.dtype[Any]") -> Any:

@@ -6,12 +6,23 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from streamlight.backends.base import BackendInfo, Prior
-from streamlight.errors import BackendError, BackendUnavailableError
+from streamlight.backends.base import BackendInfo, MemoryNeed, Prior
+from streamlight.errors import BackendUnavailableError, OutOfMemoryError
 from streamlight.frame import Image
+from streamlight.memory import available_bytes
+from streamlight.models.prior_index import Place, prior_indices
 from streamlight.models.spec import ModelSpec
 
 _TYPES = {"fp32": torch.float32, "fp16": torch.float16}
+
+_LIVE_MAPS = 5.5
+"""Feature maps that are alive at once, workspace included (measured: docs/tiles.md)."""
+
+_PICTURE_BYTES = 110
+"""For each pixel, the picture and the result in floats on their way (measured: docs/tiles.md)."""
+
+_FIXED_BYTES = 400_000_000
+"""Interpreter and libraries (measured: docs/tiles.md)."""
 
 
 class TorchBackend:
@@ -49,7 +60,11 @@ class TorchBackend:
         network = weights.load_network(model).to(self._device)
         self._prior_network = network.prior  # stays FP32: smoothing remembers its output
         self._detail = network.detail.to(self._dtype)
-        self._min_compact = model.compact_min_side
+        self._model = model
+        width_bytes = max(model.detail_widths) * self._dtype.itemsize
+        self.memory = MemoryNeed(
+            _FIXED_BYTES, _LIVE_MAPS * width_bytes / model.unshuffle**2 + _PICTURE_BYTES
+        )
         name = "CPU"
         if self._device.type == "cuda":
             name = torch.cuda.get_device_name(self._device)
@@ -63,29 +78,45 @@ class TorchBackend:
             prior = self._prior_network(torch.from_numpy(view).to(self._device))
             return np.asarray(prior.cpu().numpy(), np.float32)
 
-    def reconstruct(self, image: Image, prior: Prior) -> Image:
+    def reconstruct(self, image: Image, prior: Prior, place: Place | None = None) -> Image:
         """See `Backend.reconstruct`."""
+        height, width = image.shape[:2]
         peak = 1.0 if image.dtype == np.float32 else float(np.iinfo(image.dtype).max)
+        sides = (height, width) if place is None else (place.height, place.width)
+        is_compact = min(sides) >= self._model.compact_min_side
+        forward = self._detail.forward_compact if is_compact else self._detail
         try:
             with torch.inference_mode():
+                at = None
+                if place is not None:
+                    rows, columns = prior_indices(
+                        place, height, width, self._model.unshuffle, is_compact
+                    )
+                    at = tuple(torch.from_numpy(i).to(self._device) for i in (rows, columns))
                 x = torch.from_numpy(image).to(self._device)
                 x = (x.permute(2, 0, 1)[None].float() / peak).to(self._dtype)
                 y = torch.from_numpy(prior).to(self._device, self._dtype)
-                forward = (
-                    self._detail.forward_compact
-                    if min(image.shape[:2]) >= self._min_compact
-                    else self._detail
-                )
-                result = forward(x, y)[0].permute(1, 2, 0).float()
+                result = forward(x, y, at)[0].permute(1, 2, 0).float()
                 if image.dtype != np.float32:
                     result = (result * peak).round()
                     result = result.to(torch.uint8 if peak == 255 else torch.int32)
                 return np.asarray(result.cpu().numpy(), image.dtype)
-        except torch.OutOfMemoryError as error:
-            raise BackendError(
-                f"{self.info.device} ran out of memory at {image.shape[1]}x{image.shape[0]}; "
+        except RuntimeError as error:
+            is_full = isinstance(error, torch.OutOfMemoryError)  # on CUDA
+            if not is_full and "can't allocate memory" not in str(error):
+                raise
+            raise OutOfMemoryError(
+                f"{self.info.device} ran out of memory at {width}x{height}; "
                 "--model gladnet-fast needs less"
             ) from error
+
+    def free_bytes(self) -> int | None:
+        """See `Backend.free_bytes`; what PyTorch holds and does not use counts as free."""
+        if self._device.type != "cuda":
+            return available_bytes()
+        free, _ = torch.cuda.mem_get_info(self._device)
+        held = torch.cuda.memory_reserved(self._device)
+        return free + held - torch.cuda.memory_allocated(self._device)
 
     def close(self) -> None:
         """See `Backend.close`."""

@@ -17,7 +17,7 @@ Examples:
   streamlight evaluate low high --models gladnet,gladnet-fast --sampling nearest,area
   streamlight evaluate kodak --ev -2 --ev -3 --baselines gamma,lime
   streamlight evaluate my-dark-pictures
-  streamlight evaluate --video --smoothing 0,4
+  streamlight evaluate --video --smoothing 0,12
   streamlight evaluate --video tripod.mp4 --static
 """
 
@@ -117,7 +117,7 @@ def evaluate(
             help="Time constants to compare, for --video.",
             rich_help_panel=_METHODS,
         ),
-    ] = "0,4",
+    ] = "0,12",
     baselines: Annotated[
         str | None,
         typer.Option(

@@ -7,13 +7,16 @@ ONNX graphs that `streamlight.models.export` makes from it.
 """
 
 from itertools import pairwise
-from typing import cast
+from typing import TypeAlias, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from streamlight.models.spec import PRIOR_SIZE, ModelSpec
+
+Indices: TypeAlias = tuple[Tensor, Tensor]
+"""Rows and columns to gather."""
 
 
 class Prior(nn.Module):
@@ -63,32 +66,39 @@ class Detail(nn.Module):
         channels = (prior_channels + colors, *widths, colors)
         self.convs = nn.ModuleList(nn.Conv2d(i, o, 3, padding=1) for i, o in pairwise(channels))
 
-    def forward(self, image: Tensor, prior: Tensor) -> Tensor:
-        """Map image (B, 3, H, W) in [0, 1] and prior (B, C, 96, 96) to (B, 3, H, W) in [0, 1]."""
-        x = F.pixel_unshuffle(image, self.unshuffle)
-        x = torch.cat([resize_nearest(prior, x.shape[2], x.shape[3]), x], dim=1)
-        return self._finish(self.convs[0](x))
+    def forward(self, image: Tensor, prior: Tensor, at: Indices | None = None) -> Tensor:
+        """Map image (B, 3, H, W) in [0, 1] and prior (B, C, 96, 96) to (B, 3, H, W) in [0, 1].
 
-    def forward_compact(self, image: Tensor, prior: Tensor) -> Tensor:
+        For a tile, `at` tells which rows and columns of the prior its pixels take.
+        """
+        x = F.pixel_unshuffle(image, self.unshuffle)
+        if at is None:
+            resized = resize_nearest(prior, x.shape[2], x.shape[3])
+        else:
+            resized = gather(prior, *at)
+        return self._finish(self.convs[0](torch.cat([resized, x], dim=1)))
+
+    def forward_compact(self, image: Tensor, prior: Tensor, at: Indices | None = None) -> Tensor:
         """Compute what `forward` does with fewer multiplications, exactly.
 
         The first convolution sees a prior that is constant over cells of at least 2x2 pixels, so
         its response to the prior takes at most 3 values a cell and axis: before the middle, in
         it, and after it. They are computed on a (288, 288) grid and gathered. Each side of the
         picture must be at least `2 * 96 * unshuffle` pixels (`ModelSpec.compact_min_side`);
-        ValueError below.
+        ValueError below. For a tile of such a picture, `at` tells which rows and columns of the
+        grid its pixels take.
         """
         x = F.pixel_unshuffle(image, self.unshuffle)
-        if min(x.shape[2:]) < 2 * PRIOR_SIZE:
+        if at is None and min(x.shape[2:]) < 2 * PRIOR_SIZE:
             side = 2 * PRIOR_SIZE * self.unshuffle
             raise ValueError(f"image is {tuple(image.shape)}, but each side must be >= {side}")
         first = cast(nn.Conv2d, self.convs[0])
         from_prior = first.weight[:, : self.prior_channels]
         from_image = first.weight[:, self.prior_channels :]
         grid = F.conv2d(F.interpolate(prior, scale_factor=3.0), from_prior, first.bias, padding=1)
-        rows = phase_index(x.shape[2], x.device)
-        columns = phase_index(x.shape[3], x.device)
-        share = grid.index_select(2, rows).index_select(3, columns)
+        if at is None:
+            at = phase_index(x.shape[2], x.device), phase_index(x.shape[3], x.device)
+        share = gather(grid, *at)
         return self._finish(share + F.conv2d(x, from_image, padding=1))
 
     def _finish(self, x: Tensor) -> Tensor:
@@ -137,6 +147,11 @@ def resize_nearest(x: Tensor, height: int, width: int) -> Tensor:
     """Resize x (B, C, h, w) to (B, C, height, width) by nearest neighbour, index floor(i*h/H)."""
     rows = nearest_index(height, x.shape[2], x.device)
     columns = nearest_index(width, x.shape[3], x.device)
+    return gather(x, rows, columns)
+
+
+def gather(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Take rows and columns of x (B, C, h, w) by their indices."""
     return x.index_select(2, rows).index_select(3, columns)
 
 

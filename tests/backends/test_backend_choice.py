@@ -2,39 +2,22 @@
 
 import importlib.util
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
+from fake_backend import FakeBackend
 
-from streamlight.backends import BACKENDS, BackendInfo, Prior, choose, open_backend
+from streamlight.backends import BACKENDS, BackendInfo, choose, open_backend
 from streamlight.errors import (
     BackendError,
     BackendUnavailableError,
     StreamlightError,
     UsageError,
 )
-from streamlight.frame import Image
 from streamlight.models.spec import MODELS, ModelSpec
 
 SPEC = MODELS["gladnet-fast"]
-
-
-@dataclass
-class FakeBackend:
-    info: BackendInfo
-    parallel: int = 1
-
-    def estimate(self, view: NDArray[np.float32]) -> Prior:
-        raise NotImplementedError
-
-    def reconstruct(self, image: Image, prior: Prior) -> Image:
-        raise NotImplementedError
-
-    def close(self) -> None:
-        raise NotImplementedError
 
 
 Tries = list[tuple[str, str | None, str]]

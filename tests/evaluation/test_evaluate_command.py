@@ -135,7 +135,7 @@ def test_the_video_protocol(pairs: tuple[Path, Path], tmp_path: Path) -> None:
     assert [(row["method"], row["smoothing_s"]) for row in rows] == [
         ("input", None),
         ("gladnet-fast", 0),
-        ("gladnet-fast", 4),
+        ("gladnet-fast", 12),
     ]
     assert set(summary["figures"]) < set(rows[0])
     assert len(read_csv(out / "video.csv")) == 3

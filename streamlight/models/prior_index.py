@@ -1,0 +1,64 @@
+"""Which row (column) of the prior belongs to each row (column) of a picture, or of a part of one.
+
+The detail network resizes the prior (96x96) to the picture by nearest neighbour. A tile is a part
+of a picture, and its pixels take what they take in the whole: its index is that of the whole
+picture, cut out.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamlight.models.spec import PRIOR_SIZE
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a tile lies in its frame; all in pixels, and multiples of the model's `unshuffle`.
+
+    Attributes:
+        height: of the whole frame.
+        width: of the whole frame.
+        top: first row of the tile.
+        left: first column of the tile.
+    """
+
+    height: int
+    width: int
+    top: int
+    left: int
+
+
+def prior_indices(
+    place: Place, height: int, width: int, unshuffle: int, is_compact: bool
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows and columns to gather for a tile, one for each row and column that the network sees.
+
+    Args:
+        place: of the tile.
+        height: of the tile, in pixels; a multiple of `unshuffle`.
+        width: likewise.
+        unshuffle: of the model.
+        is_compact: index the 288x288 grid of the compact form, and not the prior itself.
+
+    Returns:
+        Indices (height / unshuffle,) and (width / unshuffle,).
+    """
+    index = phase_index if is_compact else nearest_index
+    rows = index(place.height // unshuffle)[place.top // unshuffle :][: height // unshuffle]
+    columns = index(place.width // unshuffle)[place.left // unshuffle :][: width // unshuffle]
+    return rows, columns
+
+
+def nearest_index(size: int) -> NDArray[np.int64]:
+    """Index floor(i * 96 / size) for i < size, as `streamlight.models.gladnet.nearest_index`."""
+    return np.arange(size, dtype=np.int64) * PRIOR_SIZE // size
+
+
+def phase_index(size: int) -> NDArray[np.int64]:
+    """Index into the 288 rows of the compact form, as `streamlight.models.gladnet.phase_index`."""
+    cell = nearest_index(size)
+    is_edge = cell[1:] != cell[:-1]
+    is_first, is_last = np.append(True, is_edge), np.append(is_edge, True)
+    return np.asarray(cell * 3 + 1 - is_first + is_last, np.int64)
