@@ -64,7 +64,7 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=24, help="frames (default: %(default)s)")
     arguments = parser.parse_args()
     with (
-        FileSource(arguments.video) as source,
+        FileSource(arguments.video, strict=True, copy_streams=False) as source,
         Enhancer.open(look=Look(compare="side"), parallel=None) as enhancer,
     ):
         sink = StillsSink(arguments.folder, arguments.every)

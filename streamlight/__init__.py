@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from streamlight.look import Look
     from streamlight.pipeline import Pipeline, PipelineReport
     from streamlight.sinks import EncoderOptions, FileSink
-    from streamlight.sources import FileSource
+    from streamlight.sources import FileSource, ReaderOptions
 
 __version__ = "0.1.0"
 
@@ -46,6 +46,7 @@ _HOMES = {
     "ModelError": "errors",
     "Pipeline": "pipeline",
     "PipelineReport": "pipeline",
+    "ReaderOptions": "sources",
     "SinkError": "errors",
     "SourceError": "errors",
     "StreamInfo": "frame",
@@ -69,6 +70,7 @@ __all__ = [
     "ModelError",
     "Pipeline",
     "PipelineReport",
+    "ReaderOptions",
     "SinkError",
     "SourceError",
     "StreamInfo",

@@ -4,8 +4,10 @@
     ├── SourceError                  the input cannot be opened or read
     │   └── UnsupportedSourceError   it opens, but holds nothing that can be enhanced
     ├── SinkError                    the output cannot be written
+    ├── VerificationError            the output was written, and differs from the input
     ├── BackendError                 the network cannot run
-    │   └── BackendUnavailableError  the backend is not installed, or has no such device
+    │   ├── BackendUnavailableError  the backend is not installed, or has no such device
+    │   └── OutOfMemoryError         the device has too little memory for a picture
     ├── ModelError                   a model or its weights cannot be used
     └── UsageError                   the arguments contradict each other
 
@@ -30,12 +32,20 @@ class SinkError(StreamlightError):
     """The output cannot be written."""
 
 
+class VerificationError(StreamlightError):
+    """A written file differs from its input in what should have been kept."""
+
+
 class BackendError(StreamlightError):
     """The network cannot run."""
 
 
 class BackendUnavailableError(BackendError):
     """The backend is not installed here, or the device asked for does not exist."""
+
+
+class OutOfMemoryError(BackendError):
+    """The device has too little memory for a picture of this size."""
 
 
 class ModelError(StreamlightError):

@@ -23,6 +23,7 @@ from streamlight.color import ColorSpec, Matrix, Range
 from streamlight.frame import Image
 from streamlight.pipeline import Outcome, PipelineReport, Prior
 
+STRICT = streamlight.ReaderOptions(strict=True)
 NEARLY_LOSSLESS = streamlight.EncoderOptions(crf=1, preset="ultrafast")
 UNCHANGED = streamlight.Look(strength=0)
 MODEL = "gladnet-fast"
@@ -233,16 +234,26 @@ def cut_off(path: Path) -> Path:
 def test_a_run_that_fails_leaves_nothing(tmp_path: Path, no_thread_left: None) -> None:
     clip = cut_off(tmp_path / "clip.mp4")
     with pytest.raises(streamlight.SourceError, match="the file is cut off after"):
-        streamlight.enhance_file(clip, tmp_path / "out.mp4", model=MODEL)
+        streamlight.enhance_file(clip, tmp_path / "out.mp4", model=MODEL, reader=STRICT)
     assert names(tmp_path) == ["clip.mp4"]
 
 
 def test_a_run_that_fails_can_keep_what_is_done(tmp_path: Path) -> None:
     clip = cut_off(tmp_path / "clip.mp4")
     with pytest.raises(streamlight.SourceError, match="the file is cut off after"):
-        streamlight.enhance_file(clip, tmp_path / "out.mp4", model=MODEL, keep_partial=True)
+        streamlight.enhance_file(
+            clip, tmp_path / "out.mp4", model=MODEL, reader=STRICT, keep_partial=True
+        )
     assert frames_of(tmp_path / "out.mp4") > 10
     assert names(tmp_path) == ["clip.mp4", "out.mp4"]
+
+
+def test_of_a_file_that_is_cut_off_there_is_all_up_to_the_cut(tmp_path: Path) -> None:
+    clip = cut_off(tmp_path / "clip.mp4")
+    result = streamlight.enhance_file(clip, tmp_path / "out.mp4", model=MODEL)
+    assert result.is_cut_off
+    assert any("the file is cut off after" in note for note in result.notes)
+    assert 10 < frames_of(tmp_path / "out.mp4") == result.report.frames_out < 100
 
 
 def test_damage_is_noted_and_strict_refuses_it(tmp_path: Path) -> None:
@@ -258,7 +269,7 @@ def test_damage_is_noted_and_strict_refuses_it(tmp_path: Path) -> None:
     assert result.report.frames_out == 19
     with pytest.raises(streamlight.SourceError, match="the video is damaged near its packet"):
         streamlight.enhance_file(
-            clip, tmp_path / "out.mp4", model=MODEL, strict=True, overwrite=True
+            clip, tmp_path / "out.mp4", model=MODEL, reader=STRICT, overwrite=True
         )
     assert frames_of(tmp_path / "out.mp4") == 19, "the older output is kept"
 
@@ -275,7 +286,7 @@ def test_a_wrong_target_is_refused_before_anything_is_opened(
     with pytest.raises(streamlight.UsageError, match="input and output are the same file"):
         streamlight.enhance_file(clip, clip, overwrite=True)
     with pytest.raises(streamlight.SinkError, match="unknown extension"):
-        streamlight.enhance_file(clip, tmp_path / "out.avi")
+        streamlight.enhance_file(clip, tmp_path / "out.xyz")
     with pytest.raises(streamlight.SourceError, match="no such file"):
         streamlight.enhance_file(tmp_path / "missing.mp4", tmp_path / "out.mp4")
     assert names(tmp_path) == ["clip.mp4"]

@@ -26,6 +26,7 @@ PUBLIC = [
     "ModelError",
     "Pipeline",
     "PipelineReport",
+    "ReaderOptions",
     "SinkError",
     "SourceError",
     "StreamInfo",
@@ -39,17 +40,20 @@ PUBLIC = [
 LAYERS = [
     {"__main__"},
     {"cli", "web"},
-    {"api"},
-    {"training", "evaluation"},
+    {"api", "batch"},
+    {"pictures", "resume", "verify"},
+    {"training", "evaluation", "verify", "batch"},
+    {"adaptive", "hdr_enhance"},
     {"pipeline"},
     {"enhance"},
+    {"detail"},
     {"backends"},
     {"sinks"},
     {"sources"},
-    {"look", "smoothing", "view"},
+    {"brightness", "gain", "look", "memory", "smoothing", "tiles", "view"},
     {"models"},
-    {"frame"},
-    {"color", "errors"},
+    {"facts", "frame", "hdr"},
+    {"color", "color_names", "errors", "urls"},
 ]
 """From top to bottom. A module imports from its own unit and from the layers below it."""
 
@@ -70,7 +74,10 @@ ONLY_IN: dict[str, set[str]] = {
     "onnxscript": {"models/export.py"},
     "typer": {"cli"},
     "rich": {"cli"},
-    "cv2": {"evaluation", "cli/evaluate.py"},
+    "PIL": {"sources", "sinks"},
+    "pygame": {"sinks/preview.py", "sinks/preview_overlay.py", "sinks/preview_window.py"},
+    "pyvirtualcam": {"sinks/virtual_camera.py"},
+    "cv2": {"evaluation", "cli/evaluate.py", "sources/camera_opencv.py"},
 }
 """Where a package may be imported; in these folders or files of streamlight and nowhere else."""
 

@@ -45,12 +45,13 @@ LONG = [
 ]
 TEN_BITS = ["hevc_10bit.mp4", "hlg10_rotated_editlist_1080p.mp4"]
 
+CUT_OFF = "truncated_no_moov_or_tail.mp4"
+
 BROKEN = {
     "EBMLReadVersion_greaterthan_EBMLVersion.mkv": "not a video, or damaged beyond reading",
     "bear-640x360-v_frag-cenc-mdat.mp4": r"the video is encrypted \(DRM\)",
     "invalid-bitstream.webm": "no picture could be decoded; the file is damaged",
     "sample_ac3.ts": r"there is no video in it \(it holds: audio\)",
-    "truncated_no_moov_or_tail.mp4": r"cut off after \d+ of 149 frames; --keep-partial",
 }
 
 
@@ -72,7 +73,19 @@ def test_a_real_clip_comes_out_as_it_was(tmp_path: Path, name: str) -> None:
 def test_every_clip_of_the_folder_is_in_a_list() -> None:
     found = {path.name for path in FOLDER.iterdir() if path.is_file()}
     assert found == {*QUICK, *LONG, *TEN_BITS}
-    assert {path.name for path in (FOLDER / "broken").iterdir()} == set(BROKEN)
+    assert {path.name for path in (FOLDER / "broken").iterdir()} == {*BROKEN, CUT_OFF}
+
+
+def test_of_a_clip_that_is_cut_off_there_is_all_up_to_the_cut(tmp_path: Path) -> None:
+    with FileSource(FOLDER / "broken" / CUT_OFF) as source:
+        frames = sum(1 for _ in source)
+        assert source.is_cut_off
+        assert source.notes == [f"the file is cut off after {frames} of 149 frames"]
+    with (
+        FileSource(FOLDER / "broken" / CUT_OFF, strict=True) as source,
+        pytest.raises(SourceError, match="cut off after"),
+    ):
+        list(source)
 
 
 @pytest.mark.parametrize("name", BROKEN)
@@ -85,12 +98,12 @@ def test_a_broken_clip_ends_in_one_clear_error_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_more_than_8_bits_are_noted() -> None:
+def test_more_than_8_bits_are_kept() -> None:
     with FileSource(FOLDER / "hevc_10bit.mp4") as source:
-        assert source.notes == ["the picture has 10 bits a channel; the output has 8"]
+        assert (source.info.bits, source.notes) == (10, [])
         frames = list(source)
     assert len(frames) == 30
-    assert frames[0].image.dtype == np.uint8
+    assert frames[0].image.dtype == np.uint16
 
 
 def test_data_streams_that_are_not_copied_are_noted() -> None:

@@ -1,22 +1,31 @@
-"""One call that enhances a file; the command line is a shell around it."""
+"""One call that enhances a file, whatever it holds."""
 
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
+from streamlight.api.expected import expectation
+from streamlight.api.parts import for_color, open_sink, open_source
 from streamlight.enhance import Enhancer
-from streamlight.errors import StreamlightError
+from streamlight.errors import StreamlightError, UsageError
 from streamlight.look import Look
+from streamlight.pictures import enhance_picture
 from streamlight.pipeline import Outcome, Pipeline, PipelineReport
-from streamlight.sinks import EncoderOptions, FileSink
-from streamlight.sinks.file import check_target
+from streamlight.sinks import EncoderOptions
+from streamlight.sinks.containers import check_target
 from streamlight.smoothing import DEFAULT_TIME_CONSTANT_S
-from streamlight.sources import FileSource
+from streamlight.sources import ReaderOptions
+from streamlight.sources.picture_names import is_picture, is_sequence
+from streamlight.verify import Expectation
 from streamlight.view import Sampling
 
 ProgressCallback = Callable[[PipelineReport], None]
+OpenCallback = Callable[[Any, Enhancer], None]
+"""Takes the source and the enhancer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +36,16 @@ class FileResult:
         output: the file written; None when the run was stopped and nothing kept.
         report: frames, times and the bottleneck.
         notes: what the user should know: streams not copied, damaged packets skipped.
+        is_cut_off: whether the input ends before its end; the output holds what was there.
+        expected: what of the output is meant to differ from the input, for
+            `streamlight.verify.verify_file`; None for pictures and sequences.
     """
 
     output: Path | None
     report: PipelineReport
     notes: list[str] = field(default_factory=list)
+    is_cut_off: bool = False
+    expected: Expectation | None = None
 
 
 def enhance_file(
@@ -42,36 +56,49 @@ def enhance_file(
     backend: str = "auto",
     device: str | None = None,
     precision: str | None = None,
+    memory_bytes: int | None = None,
+    enhancer: Enhancer | None = None,
     look: Look | None = None,
+    skip_bright: bool = False,
     smoothing_s: float = DEFAULT_TIME_CONSTANT_S,
     estimate_every: int = 1,
     sampling: Sampling = "nearest",
-    denoise: str = "off",
+    reader: ReaderOptions | None = None,
     encoder: EncoderOptions | None = None,
+    post_filter: str | None = None,
+    frame_rate: Fraction | float | str | None = None,
+    quality: int | None = None,
     overwrite: bool = False,
-    strict: bool = False,
     keep_partial: bool = False,
     stop: threading.Event | None = None,
-    on_open: Callable[[FileSource, Enhancer], None] | None = None,
+    on_open: OpenCallback | None = None,
     on_progress: ProgressCallback | None = None,
 ) -> FileResult:
-    """Enhance a video file: same frames, timing, sound, subtitles and tags; brighter.
+    """Enhance a video: same frames, timing, sound, subtitles and tags; brighter.
+
+    Takes a picture or a numbered sequence of pictures too; the output's name says what is written.
 
     Args:
-        source: the file to read.
-        target: the file to write: .mp4, .m4v, .mov or .mkv.
+        source: the file to read, or a sequence (`frame_%05d.png`).
+        target: the file to write, or a sequence.
         model: "gladnet", "gladnet-fast" or "auto".
         backend: "openvino", "torch" or "auto".
         device: of the backend; None for the best.
         precision: "fp32", "bf16" or "fp16"; None for the fastest that is good.
+        memory_bytes: what enhancing may take; larger frames go through in tiles. None looks at
+            what is free.
+        enhancer: an open one to use instead, with its own network and smoothing.
         look: strength, exposure, before-and-after picture.
+        skip_bright: leave frames as they are that are bright already.
         smoothing_s: time constant in seconds of the illumination in steady light; 0 for none.
         estimate_every: estimate the illumination every so many frames, and when light changes.
         sampling: how the 96x96 view is taken: "nearest" (the paper) or "area".
-        denoise: temporal averaging before the network: "off", "light" or "strong".
-        encoder: quality and speed of the encoder.
+        reader: filters, the part that is wanted, HDR, and what to do with damage.
+        encoder: codec, quality and speed of the encoder.
+        post_filter: a chain of libavfilter between the network and the encoder.
+        frame_rate: pictures a second of a sequence; None for 25.
+        quality: of JPEG and WebP pictures, 1 to 100; None for that of the input.
         overwrite: replace an existing target.
-        strict: fail at a damaged packet instead of skipping it.
         keep_partial: when the run is stopped or fails, keep a playable file of what was done.
         stop: set it from another thread (or a signal handler) to stop.
         on_open: called once, when source and network are open.
@@ -83,41 +110,92 @@ def enhance_file(
     Raises:
         SourceError, SinkError, BackendError, UsageError: see `streamlight.errors`.
     """
-    target = Path(target)
-    check_target(target, Path(source))
-    with FileSource(source, strict=strict, denoise=denoise) as frames:
-        look = replace(look or Look(), rotation=frames.info.rotation)
+    source, target = Path(source), Path(target)
+    look = look or Look()
+
+    @contextmanager
+    def enhancer_for(look: Look) -> Iterator[Enhancer]:
+        if enhancer is not None:
+            enhancer.reset()
+            enhancer.look = look
+            yield enhancer
+            return
+        with Enhancer.open(
+            model,
+            backend,
+            device=device,
+            precision=precision,
+            memory_bytes=memory_bytes,
+            look=look,
+            parallel=None,
+            smoothing_s=smoothing_s,
+            estimate_every=estimate_every,
+            sampling=sampling,
+            skip_bright=skip_bright,
+        ) as opened:
+            yield opened
+
+    _check_kinds(source, target, frame_rate, quality)
+    if _is_still(source, target):
+        with enhancer_for(look) as opened:
+            done = enhance_picture(
+                source,
+                target,
+                opened,
+                quality=quality,
+                overwrite=overwrite,
+                stop=stop,
+                on_open=None if on_open is None else lambda still: on_open(still, opened),
+                on_progress=on_progress,
+            )
+        return FileResult(done.output, done.report, done.notes)
+
+    with open_source(source, reader, frame_rate) as frames:
+        look = replace(look, rotation=frames.info.rotation)
         size = look.output_size(frames.info.width, frames.info.height)
         with (
-            FileSink(target, frames, encoder, size=size, overwrite=overwrite) as sink,
-            Enhancer.open(
-                model,
-                backend,
-                device=device,
-                precision=precision,
-                look=look,
-                parallel=None,
-                smoothing_s=smoothing_s,
-                estimate_every=estimate_every,
-                sampling=sampling,
-            ) as enhancer,
+            open_sink(target, frames, size, encoder, post_filter, quality, overwrite) as sink,
+            enhancer_for(look) as opened,
         ):
             if on_open is not None:
-                on_open(frames, enhancer)
+                on_open(frames, opened)
+            pipeline = Pipeline(frames, for_color(opened, frames), sink)
             try:
-                report = Pipeline(frames, enhancer, sink).run(stop, on_progress)
+                report = pipeline.run(stop, on_progress)
             except (StreamlightError, KeyboardInterrupt):
                 if keep_partial and sink.frames_written:
                     with suppress(StreamlightError):
                         sink.finish()
                 raise
-            is_there = report.outcome is Outcome.END_OF_STREAM
-            if not is_there and keep_partial and sink.frames_written:
+            is_whole = report.outcome is Outcome.END_OF_STREAM
+            is_kept = not is_whole and keep_partial and sink.frames_written > 0
+            if is_kept:
                 sink.finish()
-                is_there = True
-    notes = list(frames.notes)
-    if frames.damaged_packets:
-        count = frames.damaged_packets
+            expected = expectation(frames, sink, reader, look, post_filter, is_partial=not is_whole)
+    notes = [*frames.notes, *sink.notes, *_damage(frames.damaged_packets)]
+    return FileResult(
+        target if is_whole or is_kept else None, report, notes, frames.is_cut_off, expected
+    )
+
+
+def _check_kinds(
+    source: Path, target: Path, frame_rate: object | None, quality: int | None
+) -> None:
+    """Refuse what cannot be meant, before anything is opened."""
+    if frame_rate is not None and not is_sequence(source):
+        raise UsageError(f"--frame-rate is for numbered pictures, not for {source}")
+    if not (is_picture(target) or is_sequence(target)):
+        check_target(target, source)
+        if quality is not None:
+            raise UsageError(f"--quality is for pictures; --crf is that of {target}")
+
+
+def _is_still(source: Path, target: Path) -> bool:
+    is_of_many = is_sequence(source) or is_sequence(target)
+    return not is_of_many and (is_picture(source) or is_picture(target))
+
+
+def _damage(count: int) -> Iterator[str]:
+    if count:
         were = "packet of the video was" if count == 1 else "packets of the video were"
-        notes.append(f"{count} damaged {were} skipped")
-    return FileResult(target if is_there else None, report, notes)
+        yield f"{count} damaged {were} skipped"

@@ -19,20 +19,9 @@ from streamlight.cli.models import missing_files
 from streamlight.enhance import Enhancer
 from streamlight.errors import BackendUnavailableError, StreamlightError
 from streamlight.models import MODELS, GraphName, ModelSpec, graph_path, weights_path
+from streamlight.sinks.encoder_table import ENCODERS
 
 REQUIRED_ENCODER = "libx264"
-ENCODERS = (
-    REQUIRED_ENCODER,
-    "libx265",
-    "libsvtav1",
-    "libvpx-vp9",
-    "h264_nvenc",
-    "hevc_nvenc",
-    "h264_qsv",
-    "h264_amf",
-    "h264_videotoolbox",
-    "h264_v4l2m2m",
-)
 DECODERS = ("h264", "hevc", "vp9", "av1", "mpeg2video")
 
 

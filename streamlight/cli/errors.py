@@ -3,6 +3,7 @@
 0    done
 1    it failed: a StreamlightError, or out of memory
 2    the arguments are wrong: a UsageError, or typer's own complaint
+3    --verify found that the output differs from its input
 70   internal error: a bug of streamlight (EX_SOFTWARE of sysexits.h)
 130  stopped by Ctrl-C (128 + SIGINT); 143 by SIGTERM, 129 by SIGHUP
 """
@@ -14,9 +15,9 @@ from contextlib import contextmanager
 import typer
 
 from streamlight.cli.messages import say
-from streamlight.errors import StreamlightError, UsageError
+from streamlight.errors import StreamlightError, UsageError, VerificationError
 
-FAILED, USAGE, INTERNAL, INTERRUPTED = 1, 2, 70, 130
+FAILED, USAGE, DIFFERENT, INTERNAL, INTERRUPTED = 1, 2, 3, 70, 130
 
 
 @contextmanager
@@ -45,6 +46,8 @@ def exit_code(error: BaseException) -> int:
     match error:
         case UsageError():
             return USAGE
+        case VerificationError():
+            return DIFFERENT
         case StreamlightError() | MemoryError():
             return FAILED
         case KeyboardInterrupt():

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -13,11 +14,11 @@ from streamlight.cli.messages import say
 from streamlight.cli.progress import ProgressBar
 from streamlight.cli.run_report import RunReport, check_path
 from streamlight.cli.signals import StopSignals
+from streamlight.cli.verify_report import print_verification, to_dict
 from streamlight.enhance import Enhancer
-from streamlight.errors import StreamlightError
+from streamlight.errors import SourceError, StreamlightError
 from streamlight.pipeline import Outcome, PipelineReport
-from streamlight.sinks import CONTAINERS
-from streamlight.sources import FileSource
+from streamlight.verify import Verification
 
 _NOTICE = "stopping after the frames under way; once more stops at once"
 
@@ -33,7 +34,7 @@ class FileRun:
     def __init__(
         self,
         source: Path,
-        target: Path | None,
+        target: Path,
         *,
         model: str = "auto",
         backend: str = "auto",
@@ -44,13 +45,13 @@ class FileRun:
 
         Args:
             source: the input.
-            target: the output; None for `default_target`.
+            target: the output.
             model: what was asked for: what "auto" made of it is said with its reason.
             backend: likewise.
             report_path: where to write the JSON report; None for nowhere.
             is_quiet: say nothing but errors and stops.
         """
-        self.target = default_target(source) if target is None else target
+        self.target = target
         self.stop = threading.Event()
         self._source = source
         self._asked = (model, backend)
@@ -60,10 +61,15 @@ class FileRun:
         self._frame_count: int | None = None
         self._bar = ProgressBar(is_wanted=not is_quiet)
 
-    def carry_out(self, enhance: Callable[[], FileResult]) -> None:
-        """Call `enhance`; say how it ended, write the report.
+    def carry_out(
+        self,
+        enhance: Callable[[], FileResult],
+        check: Callable[[FileResult], Verification | None] = lambda result: None,
+    ) -> None:
+        """Call `enhance`, and `check` with its result; say how it ended, write the report.
 
         Raises:
+            VerificationError: the check found differences.
             typer.Exit: it was stopped by a signal; with the exit code of that.
             Exception: whatever `enhance` raises.
             SinkError: the report cannot be written.
@@ -90,9 +96,9 @@ class FileRun:
             self._facts.notes = result.notes
             if result.report.outcome is Outcome.STOPPED:
                 self._end_stopped(result.output, signals.exit_code)
-            self._end_done(result)
+            self._end_done(result, check)
 
-    def on_open(self, source: FileSource, enhancer: Enhancer) -> None:
+    def on_open(self, source: Any, enhancer: Enhancer) -> None:
         """Say what is going to happen."""
         self._frame_count = source.info.frame_count
         self._facts.take_open(source, enhancer)
@@ -103,7 +109,9 @@ class FileRun:
         self._facts.pipeline = report
         self._bar.update(report, self._frame_count)
 
-    def _end_done(self, result: FileResult) -> None:
+    def _end_done(
+        self, result: FileResult, check: Callable[[FileResult], Verification | None]
+    ) -> None:
         report = result.report
         self._facts.outcome = Outcome.END_OF_STREAM
         self._facts.output = result.output
@@ -113,6 +121,21 @@ class FileRun:
             f"{result.output}: {report.frames_out} frames in {report.wall_s:.1f} s, "
             f"{report.fps:.1f} fps; bottleneck: {report.bottleneck_text}"
         )
+        try:
+            found = check(result)
+            if found is not None:
+                self._facts.verification = to_dict(found)
+                if found.differences or not self._is_quiet:
+                    print_verification(self.target, found)
+                found.check(self.target)
+            if result.is_cut_off:
+                raise SourceError(
+                    f"{self._source}: is cut off; {result.output} holds what was there"
+                )
+        except StreamlightError as error:
+            self._facts.take_error(error)
+            self._write_report_of_failure()
+            raise
         self._write_report()
 
     def _end_stopped(self, kept: Path | None, exit_code: int) -> None:
@@ -140,12 +163,6 @@ class FileRun:
             say(text)
 
 
-def default_target(source: Path) -> Path:
-    """Name the output of an input: night.mkv gives night.bright.mkv, night.avi night.bright.mp4."""
-    suffix = source.suffix if source.suffix.lower() in CONTAINERS else ".mp4"
-    return source.with_name(f"{source.stem}.bright{suffix}")
-
-
 def _describe_network(enhancer: Enhancer, model: str, backend: str) -> str:
     """Say what runs; and why, where `model` or `backend` was "auto"."""
     text = f"{enhancer.model.name} with {enhancer.info}"
@@ -157,7 +174,7 @@ def _describe_network(enhancer: Enhancer, model: str, backend: str) -> str:
     return text
 
 
-def _describe_input(source: FileSource) -> str:
+def _describe_input(source: Any) -> str:
     """Say "1280x720, 149 frames, 29.97 fps"."""
     info = source.info
     parts = [f"{info.width}x{info.height}"]

@@ -14,7 +14,6 @@ from streamlight.errors import SinkError, UsageError
 if TYPE_CHECKING:
     from streamlight.enhance import Enhancer
     from streamlight.pipeline import PipelineReport
-    from streamlight.sources import FileSource
 
 SCHEMA = 1
 """Raised when a key changes its meaning or goes away; new keys do not raise it."""
@@ -32,6 +31,7 @@ class RunReport:
         outcome: "end_of_stream", "stopped" or "failed".
         pipeline: the latest figures.
         notes: what the user should know.
+        verification: what `--verify` found; None where it was not asked for.
         opened: what is known since input and network are open.
     """
 
@@ -42,9 +42,10 @@ class RunReport:
     outcome: str | None = None
     pipeline: "PipelineReport | None" = None
     notes: list[str] = field(default_factory=list)
+    verification: dict[str, Any] | None = None
     opened: dict[str, Any] = field(default_factory=dict)
 
-    def take_open(self, source: "FileSource", enhancer: "Enhancer") -> None:
+    def take_open(self, source: Any, enhancer: "Enhancer") -> None:
         """Note the input and what enhances it."""
         info, color = source.info, source.info.color
         self.notes = list(source.notes)
@@ -91,6 +92,7 @@ class RunReport:
             **(self.opened or blank),
             "pipeline": self.pipeline.to_dict() if self.pipeline else None,
             "notes": self.notes,
+            "verification": self.verification,
             "versions": versions(),
         }
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from cli_runs import FAST, dark_clip, frames_of, has_sound, read_json, run, run_here
 
-from streamlight.cli.file_run import default_target
+from streamlight.batch import FoundFile, name_output
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +83,7 @@ def test_without_o_the_output_lies_beside_the_input(cache: Path, clip: Path) -> 
     ],
 )
 def test_default_names(source: str, target: str) -> None:
-    assert default_target(Path(source)) == Path(target)
+    assert name_output(FoundFile(Path(source))) == Path(target)
 
 
 def test_an_existing_output_stays_without_y_and_is_replaced_with_it(
@@ -108,17 +108,25 @@ def test_an_existing_output_stays_without_y_and_is_replaced_with_it(
         (("night.mp4", "-o", "night.mp4", "-y"), 2, "input and output are the same file"),
         (("night.mp4", "-o", "out.xyz"), 1, "unknown extension '.xyz'; choose one of .mp4"),
         (("none.mp4", "-o", "out.mp4"), 1, "none.mp4: no such file"),
-        (("folder", "-o", "out.mp4"), 1, "folder: is a folder; a video file was expected"),
+        (("folder", "-o", "out.mp4"), 2, "-o out.mp4: several inputs need a folder"),
         (("text.mp4", "-o", "out.mp4"), 1, "text.mp4: not a video"),
         (("night.mp4", "-o", "/proc/x.mp4", *FAST), 1, "/proc/x.mp4: cannot write there"),
         (("night.mp4", "-o", "no/out.mp4", *FAST), 1, "no: no such folder"),
-        (("night.mp4", "-o", "out.mp4", "--crf", "52"), 2, "--crf 52: must be between"),
-        (("night.mp4", "-o", "out.mp4", "--crf", "nan"), 2, "--crf nan: must be between"),
+        (
+            ("night.mp4", "-o", "out.mp4", "--crf", "52"),
+            2,
+            "--crf 52: of libx264 it must be",
+        ),
+        (("night.mp4", "-o", "out.mp4", "--crf", "nan"), 2, "--crf nan: must be 0 or more"),
         (("night.mp4", "-o", "out.mp4", "--strength", "1.5"), 2, "--strength 1.5: must be"),
         (("night.mp4", "-o", "out.mp4", "--compare", "up"), 2, "--compare up: choose one of"),
         (("night.mp4", "-o", "out.mp4", "--model", "x"), 2, "choose one of auto, gladnet,"),
         (("night.mp4", "-o", "out.mp4", "--backend", "x"), 2, "choose one of auto, openvino,"),
-        (("night.mp4", "-o", "out.mp4", "--preset", "x"), 2, "--preset x: choose one of"),
+        (
+            ("night.mp4", "-o", "out.mp4", "--preset", "x"),
+            2,
+            "--preset x: of libx264, choose",
+        ),
         (("night.mp4", "-o", "out.mp4", "--report", "night.mp4"), 2, "--report night.mp4: is the"),
         (("night.mp4", "-o", "o.mp4", "--report", "o.mp4"), 2, "--report o.mp4: is the output"),
         (("night.mp4", "-o", "out.mp4", "--report", "no/r.json"), 1, "--report no/r.json: no such"),
@@ -172,16 +180,25 @@ def test_a_name_cannot_speak_to_the_terminal() -> None:
     assert "\x1b" not in failed.err
 
 
-def test_a_cut_off_input_keeps_what_was_done_only_when_asked(cache: Path, tmp_path: Path) -> None:
+def test_a_cut_off_input_is_kept_up_to_the_cut_and_with_strict_when_asked(
+    cache: Path, tmp_path: Path
+) -> None:
     whole = dark_clip(tmp_path / "whole.mkv", frames=200)
     cut = tmp_path / "cut.mkv"
     cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
     target, report = tmp_path / "out.mkv", tmp_path / "report.json"
-    failed = run(cache, "file", cut, "-o", target, *FAST)
+    noted = run(cache, "file", cut, "-o", target, *FAST)
+    assert noted.code == 1
+    assert noted.lines[-1] == f"error: {cut}: is cut off; {target} holds what was there"
+    assert any("the file is cut off after" in line for line in noted.lines)
+    assert 0 < frames_of(target) < 200
+    target.unlink()
+    failed = run(cache, "file", cut, "-o", target, "--strict", *FAST)
     assert failed.code == 1
     assert "the file is cut off after" in failed.lines[-1]
     assert not target.exists()
-    kept = run(cache, "file", cut, "-o", target, "--keep-partial", "--report", report, *FAST)
+    strict = ("--strict", "--keep-partial", "--report", report)
+    kept = run(cache, "file", cut, "-o", target, *strict, *FAST)
     assert kept.code == 1
     assert kept.lines[-2] == f"{target}: kept, with what was done before the failure"
     assert 0 < frames_of(target) < 200

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 import streamlight
 
 ROOT = Path(streamlight.__file__).parents[1]
-NOT_IN_CORE = ("cv2", "onnx", "PIL", "safetensors", "scipy", "skimage", "torch")
+NOT_IN_CORE = ("cv2", "onnx", "safetensors", "scipy", "skimage", "torch")
 FRAMES = 5
 
 RunExample = Callable[..., "subprocess.CompletedProcess[str]"]

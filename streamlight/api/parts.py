@@ -1,0 +1,73 @@
+"""The source and the sink for a name: a video file, or numbered pictures."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from fractions import Fraction
+from pathlib import Path
+
+from streamlight.color import is_hdr
+from streamlight.enhance import Enhancer
+from streamlight.errors import UsageError
+from streamlight.hdr_enhance import HdrEnhancer
+from streamlight.pipeline import FrameEnhancer
+from streamlight.sinks import EncoderOptions, FileSink
+from streamlight.sinks.sequence import SequenceSink
+from streamlight.sources import FileSource, ReaderOptions
+from streamlight.sources.picture_names import is_sequence
+from streamlight.sources.sequence import DEFAULT_RATE, SequenceSource
+from streamlight.sources.tonemap import ToneMapper
+
+AnySource = FileSource | SequenceSource
+AnySink = FileSink | SequenceSink
+
+
+def open_source(
+    path: Path, reader: ReaderOptions | None, frame_rate: Fraction | float | str | None
+) -> AnySource:
+    """Open what is to be read.
+
+    Raises:
+        SourceError: it cannot be read.
+        UsageError: an option is not for it.
+    """
+    reader = reader or ReaderOptions()
+    if not is_sequence(path):
+        return FileSource(path, **asdict(reader))
+    if reader != ReaderOptions(strict=reader.strict):
+        raise UsageError(
+            f"{path}: filters, trimming and HDR are for video files, not for numbered pictures"
+        )
+    return SequenceSource(path, DEFAULT_RATE if frame_rate is None else frame_rate)
+
+
+def open_sink(
+    path: Path,
+    source: AnySource,
+    size: tuple[int, int],
+    encoder: EncoderOptions | None,
+    post_filter: str | None,
+    quality: int | None,
+    overwrite: bool,
+) -> AnySink:
+    """Open what is to be written.
+
+    Raises:
+        SinkError: it cannot be written.
+        UsageError: an option is not for it.
+    """
+    if not is_sequence(path):
+        return FileSink(
+            path, source, encoder, size=size, overwrite=overwrite, post_filter=post_filter
+        )
+    if encoder not in (None, EncoderOptions()) or post_filter:
+        raise UsageError(f"{path}: encoder and --post-filter are for videos, not for pictures")
+    return SequenceSink(path, source, quality=quality, size=size, overwrite=overwrite)
+
+
+def for_color(enhancer: Enhancer, source: AnySource) -> FrameEnhancer:
+    """Let the enhancer see HDR pictures as SDR; others as they are."""
+    color = source.info.color
+    if not is_hdr(color):
+        return enhancer
+    return HdrEnhancer(enhancer, color, ToneMapper(color, source.hdr))
