@@ -111,6 +111,7 @@ class _Run:
     jobs: Iterator[BatchJob]
     results: dict[int, JobResult] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    folders: list[Path] = field(default_factory=list)
     fatal: BaseException | None = None
 
 
@@ -158,7 +159,7 @@ def run_batch(
                 job = next(run.jobs, None)
             if job is None:
                 return
-            result = _do(job, enhance_one, worker, skip_existing, on_start)
+            result = _do(job, enhance_one, worker, skip_existing, on_start, run)
             with run.lock:
                 run.results[job.number] = result
                 if isinstance(result.error, _FATAL):
@@ -178,6 +179,7 @@ def run_batch(
         results = tuple(
             run.results.get(job.number, JobResult(job, State.NOT_STARTED)) for job in jobs
         )
+        _remove_empty(run.folders)
     return BatchReport(results, time.perf_counter() - started, is_interrupted, run.fatal)
 
 
@@ -206,21 +208,19 @@ def _do(
     worker: int,
     skip_existing: bool,
     on_start: Callable[[BatchJob], None],
+    run: _Run,
 ) -> JobResult:
     """Enhance one file; whatever goes wrong with it is its result."""
     if skip_existing and os.path.exists(job.target):
         return JobResult(job, State.SKIPPED, output=job.target)
     started = time.perf_counter()
     on_start(job)
-    made: list[Path] = []
     try:
-        made = _make_folders(job.target.parent)
+        with run.lock:
+            run.folders += _make_folders(job.target.parent)
         figures = enhance_one(job, worker)
     except Exception as error:
-        _remove_empty(made)
         return JobResult(job, State.FAILED, wall_s=time.perf_counter() - started, error=error)
-    if figures.output is None:
-        _remove_empty(made)
     return JobResult(
         job,
         State.STOPPED if figures.is_stopped else State.DONE,
@@ -242,6 +242,10 @@ def _make_folders(folder: Path) -> list[Path]:
 
 
 def _remove_empty(folders: list[Path]) -> None:
-    with suppress(OSError):  # another file's output is in it
-        for folder in folders:
+    """Remove folders that were made for outputs that never came.
+
+    At the end of the batch only: before, another worker may be about to write into one.
+    """
+    for folder in sorted(folders, key=lambda path: len(path.parts), reverse=True):
+        with suppress(OSError):  # it holds outputs
             folder.rmdir()

@@ -138,6 +138,29 @@ def test_folders_are_made_when_needed_and_removed_when_empty(tmp_path: Path) -> 
     assert job.target.exists()
 
 
+def test_a_failure_does_not_take_the_folder_from_a_file_under_way(tmp_path: Path) -> None:
+    has_made, is_under_way, has_failed = (threading.Event() for _ in range(3))
+
+    def start(job: BatchJob) -> None:
+        if job.number == 1:
+            has_made.wait(10)
+
+    def enhance(job: BatchJob, worker: int) -> JobFigures:
+        if job.number == 0:
+            has_made.set()
+            is_under_way.wait(10)
+            raise SourceError("damaged")
+        is_under_way.set()
+        has_failed.wait(10)
+        return write(job)
+
+    def end(result: JobResult) -> None:
+        has_failed.set()
+
+    report = run_batch(jobs_in(tmp_path, 2), enhance, workers=2, on_start=start, on_end=end)
+    assert states(report.results) == [State.FAILED, State.DONE]
+
+
 def test_a_folder_that_cannot_be_made_is_the_files_failure(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("a file")
     (result,) = run_batch(jobs_in(tmp_path, 1), write).results
