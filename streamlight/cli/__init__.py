@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from streamlight.cli import doctor, evaluate, export, file, models
+from streamlight.cli import doctor, evaluate, export, file, info, live, models
 from streamlight.cli.grouped_help import GroupedCommand
 
 __all__ = ["app", "main"]
@@ -23,6 +23,9 @@ app = typer.Typer(
 )
 app.command("file", cls=GroupedCommand, epilog=file.EXAMPLES)(file.enhance)
 app.command("evaluate", cls=GroupedCommand, epilog=evaluate.EXAMPLES)(evaluate.evaluate)
+app.command("webcam", cls=GroupedCommand, epilog=live.WEBCAM_EXAMPLES)(live.webcam)
+app.command("rtsp", cls=GroupedCommand, epilog=live.RTSP_EXAMPLES)(live.rtsp)
+app.command("info", cls=GroupedCommand)(info.info)
 app.command("doctor", cls=GroupedCommand)(doctor.doctor)
 app.command("models", cls=GroupedCommand)(models.models)
 app.command("export", cls=GroupedCommand)(export.export)
