@@ -229,6 +229,8 @@ def _planes(rgb: Picture, layout: av.VideoFormat, color: ColorSpec) -> Iterator[
     step_y = round(height / layout.components[1].height) if height > 1 else 1
     step_x = round(width / layout.components[1].width) if width > 1 else 1
     chroma = [rounded(_shrink(yuv[..., c], step_y, step_x)) for c in (1, 2)]
+    if layout.name.startswith("yuva"):
+        chroma.append(np.full_like(rgb[..., 0], 128))
     if layout.name == "nv12":
         yield np.stack(chroma, axis=-1).reshape(chroma[0].shape[0], -1)
     else:

@@ -35,6 +35,7 @@ def expectation(
         is_partial=is_partial or source.is_cut_off,
         omitted=sink.omitted,
         converted=sink.converted,
+        lost_metadata=sink.lost_metadata,
         region=_after_region(look),
     )
 

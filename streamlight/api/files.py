@@ -2,14 +2,15 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from streamlight.api.expected import expectation
-from streamlight.api.parts import for_color, open_sink, open_source
+from streamlight.api.parts import depth_of, for_color, open_sink, open_source
+from streamlight.api.resuming import go_on
 from streamlight.enhance import Enhancer
 from streamlight.errors import StreamlightError, UsageError
 from streamlight.look import Look
@@ -17,6 +18,7 @@ from streamlight.pictures import enhance_picture
 from streamlight.pipeline import Outcome, Pipeline, PipelineReport
 from streamlight.sinks import EncoderOptions
 from streamlight.sinks.containers import check_target
+from streamlight.sinks.journal import Journal
 from streamlight.smoothing import DEFAULT_TIME_CONSTANT_S
 from streamlight.sources import ReaderOptions
 from streamlight.sources.picture_names import is_picture, is_sequence
@@ -70,6 +72,7 @@ def enhance_file(
     quality: int | None = None,
     overwrite: bool = False,
     keep_partial: bool = False,
+    resume: bool = False,
     stop: threading.Event | None = None,
     on_open: OpenCallback | None = None,
     on_progress: ProgressCallback | None = None,
@@ -100,6 +103,8 @@ def enhance_file(
         quality: of JPEG and WebP pictures, 1 to 100; None for that of the input.
         overwrite: replace an existing target.
         keep_partial: when the run is stopped or fails, keep a playable file of what was done.
+        resume: keep what is done in a hidden folder beside the target, and go on from there when
+            an earlier run with the same options was interrupted.
         stop: set it from another thread (or a signal handler) to stop.
         on_open: called once, when source and network are open.
         on_progress: called with a snapshot about ten times a second, in this thread.
@@ -136,6 +141,15 @@ def enhance_file(
             yield opened
 
     _check_kinds(source, target, frame_rate, quality)
+    if resume and (keep_partial or _is_of_pictures(source, target)):
+        raise UsageError("--resume is for videos, and keeps what is done without --keep-partial")
+    job = {
+        "look": look,
+        "smoothing": (smoothing_s, estimate_every, sampling, skip_bright),
+        "reading": reader or ReaderOptions(),
+        "encoder": encoder or EncoderOptions(),
+        "--post-filter": post_filter,
+    }
     if _is_still(source, target):
         with enhancer_for(look) as opened:
             done = enhance_picture(
@@ -150,32 +164,38 @@ def enhance_file(
             )
         return FileResult(done.output, done.report, done.notes)
 
-    with open_source(source, reader, frame_rate) as frames:
+    with ExitStack() as stack:
+        journal = None
+        if resume:
+            journal = stack.enter_context(Journal(target, source, job))
+        frames = open_source(source, reader, frame_rate, journal)
+        stack.enter_context(frames)
         look = replace(look, rotation=frames.info.rotation)
         size = look.output_size(frames.info.width, frames.info.height)
-        with (
-            open_sink(target, frames, size, encoder, post_filter, quality, overwrite) as sink,
-            enhancer_for(look) as opened,
-        ):
-            if on_open is not None:
-                on_open(frames, opened)
-            pipeline = Pipeline(frames, for_color(opened, frames), sink)
-            try:
-                report = pipeline.run(stop, on_progress)
-            except (StreamlightError, KeyboardInterrupt):
-                if keep_partial and sink.frames_written:
-                    with suppress(StreamlightError):
-                        sink.finish()
-                raise
-            is_whole = report.outcome is Outcome.END_OF_STREAM
-            is_kept = not is_whole and keep_partial and sink.frames_written > 0
-            if is_kept:
-                sink.finish()
-            expected = expectation(frames, sink, reader, look, post_filter, is_partial=not is_whole)
-    notes = [*frames.notes, *sink.notes, *_damage(frames.damaged_packets)]
-    return FileResult(
-        target if is_whole or is_kept else None, report, notes, frames.is_cut_off, expected
-    )
+        sink = open_sink(target, frames, size, encoder, post_filter, quality, overwrite, journal)
+        stack.enter_context(sink)
+        opened = stack.enter_context(enhancer_for(look))
+        opened.prepare(frames.info.width, frames.info.height, depth_of(frames.info.bits))
+        if on_open is not None:
+            on_open(frames, opened)
+        if journal is not None:
+            go_on(journal, source, reader, opened, smoothing_s, stop)
+        pipeline = Pipeline(frames, for_color(opened, frames), sink)
+        try:
+            report = pipeline.run(stop, on_progress)
+        except (StreamlightError, KeyboardInterrupt):
+            if keep_partial and sink.frames_written:
+                with suppress(StreamlightError):
+                    sink.finish()
+            raise
+        is_whole = report.outcome is Outcome.END_OF_STREAM
+        is_kept = not is_whole and keep_partial and sink.frames_written > 0
+        if is_kept:
+            sink.finish()
+        expected = expectation(frames, sink, reader, look, post_filter, is_partial=not is_whole)
+        notes = [*opened.notes, *frames.notes, *sink.notes, *_damage(frames.damaged_packets)]
+    output = target if is_whole or is_kept else None
+    return FileResult(output, report, notes, frames.is_cut_off, expected)
 
 
 def _check_kinds(
@@ -193,6 +213,10 @@ def _check_kinds(
 def _is_still(source: Path, target: Path) -> bool:
     is_of_many = is_sequence(source) or is_sequence(target)
     return not is_of_many and (is_picture(source) or is_picture(target))
+
+
+def _is_of_pictures(source: Path, target: Path) -> bool:
+    return any(is_picture(path) or is_sequence(path) for path in (source, target))
 
 
 def _damage(count: int) -> Iterator[str]:

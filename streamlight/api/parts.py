@@ -6,12 +6,16 @@ from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
+
 from streamlight.color import is_hdr
 from streamlight.enhance import Enhancer
 from streamlight.errors import UsageError
 from streamlight.hdr_enhance import HdrEnhancer
 from streamlight.pipeline import FrameEnhancer
 from streamlight.sinks import EncoderOptions, FileSink
+from streamlight.sinks.journal import Journal
+from streamlight.sinks.resumable import ResumableSink
 from streamlight.sinks.sequence import SequenceSink
 from streamlight.sources import FileSource, ReaderOptions
 from streamlight.sources.picture_names import is_sequence
@@ -23,7 +27,10 @@ AnySink = FileSink | SequenceSink
 
 
 def open_source(
-    path: Path, reader: ReaderOptions | None, frame_rate: Fraction | float | str | None
+    path: Path,
+    reader: ReaderOptions | None,
+    frame_rate: Fraction | float | str | None,
+    journal: Journal | None = None,
 ) -> AnySource:
     """Open what is to be read.
 
@@ -33,7 +40,14 @@ def open_source(
     """
     reader = reader or ReaderOptions()
     if not is_sequence(path):
-        return FileSource(path, **asdict(reader))
+        if journal is None:
+            return FileSource(path, **asdict(reader))
+        return FileSource(
+            path,
+            **asdict(reader),
+            resume_after_pts=journal.after_pts,
+            resume_index=journal.next_index,
+        )
     if reader != ReaderOptions(strict=reader.strict):
         raise UsageError(
             f"{path}: filters, trimming and HDR are for video files, not for numbered pictures"
@@ -49,6 +63,7 @@ def open_sink(
     post_filter: str | None,
     quality: int | None,
     overwrite: bool,
+    journal: Journal | None = None,
 ) -> AnySink:
     """Open what is to be written.
 
@@ -56,6 +71,10 @@ def open_sink(
         SinkError: it cannot be written.
         UsageError: an option is not for it.
     """
+    if journal is not None and isinstance(source, FileSource):
+        return ResumableSink(
+            journal, source, encoder, size=size, overwrite=overwrite, post_filter=post_filter
+        )
     if not is_sequence(path):
         return FileSink(
             path, source, encoder, size=size, overwrite=overwrite, post_filter=post_filter
@@ -63,6 +82,11 @@ def open_sink(
     if encoder not in (None, EncoderOptions()) or post_filter:
         raise UsageError(f"{path}: encoder and --post-filter are for videos, not for pictures")
     return SequenceSink(path, source, quality=quality, size=size, overwrite=overwrite)
+
+
+def depth_of(bits: int) -> type[np.generic]:
+    """Return the dtype of the pictures of a source of so many bits a channel."""
+    return np.uint16 if bits > 8 else np.uint8
 
 
 def for_color(enhancer: Enhancer, source: AnySource) -> FrameEnhancer:

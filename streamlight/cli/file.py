@@ -62,6 +62,7 @@ def enhance(
     quality: options.Quality = None,
     strict: options.Strict = False,
     keep_partial: options.KeepPartial = False,
+    resume: options.Resume = False,
     verify: options.Verify = "off",
     report: options.Report = None,
     quiet: options.Quiet = False,
@@ -121,6 +122,7 @@ def enhance(
             quality=quality,
             overwrite=overwrite,
             keep_partial=keep_partial,
+            resume=resume,
             verify=verify,
         )
         batch = FileBatch(

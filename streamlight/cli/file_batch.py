@@ -128,7 +128,6 @@ class FileBatch:
             networks = _Networks(job, stack)
 
             def enhance_one(file: BatchJob, worker: int) -> JobFigures:
-                file.target.parent.mkdir(parents=True, exist_ok=True)
                 result = job.enhance(
                     file.source,
                     file.target,

@@ -31,6 +31,7 @@ class FileJob:
         quality: of pictures.
         overwrite: replace existing outputs.
         keep_partial: keep what was done when stopped or failed.
+        resume: keep the work on disk, and go on with it.
         verify: "off", "streams" or "frames".
     """
 
@@ -43,6 +44,7 @@ class FileJob:
     quality: int | None = None
     overwrite: bool = False
     keep_partial: bool = False
+    resume: bool = False
     verify: str = "off"
 
     def __post_init__(self) -> None:
@@ -82,6 +84,7 @@ class FileJob:
             quality=self.quality,
             overwrite=self.overwrite,
             keep_partial=self.keep_partial,
+            resume=self.resume,
             stop=stop,
             on_open=on_open,
             on_progress=on_progress,

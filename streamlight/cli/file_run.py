@@ -18,6 +18,7 @@ from streamlight.cli.verify_report import print_verification, to_dict
 from streamlight.enhance import Enhancer
 from streamlight.errors import SourceError, StreamlightError
 from streamlight.pipeline import Outcome, PipelineReport
+from streamlight.sinks.journal import unfinished_job
 from streamlight.verify import Verification
 
 _NOTICE = "stopping after the frames under way; once more stops at once"
@@ -103,6 +104,8 @@ class FileRun:
         self._frame_count = source.info.frame_count
         self._facts.take_open(source, enhancer)
         self._say(f"{_describe_network(enhancer, *self._asked)}; {_describe_input(source)}")
+        if enhancer.tiles is not None:
+            self._say(f"in {enhancer.tiles}, to fit into memory")
 
     def on_progress(self, report: PipelineReport) -> None:
         """Show how far it is."""
@@ -144,7 +147,10 @@ class FileRun:
         self._facts.exit_code = exit_code
         done = self._facts.pipeline.frames_out if self._facts.pipeline else 0
         of = f" of {self._frame_count}" if self._frame_count else ""
-        say(f"stopped: {done}{of} frames done, " + (f"kept in {kept}" if kept else "nothing kept"))
+        where = f"kept in {kept}" if kept else "nothing kept"
+        if unfinished_job(self.target) is not None:
+            where = "the same command with --resume goes on from there"
+        say(f"stopped: {done}{of} frames done, {where}")
         self._write_report()
         raise typer.Exit(exit_code)
 

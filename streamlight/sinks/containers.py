@@ -44,6 +44,7 @@ class Container:
             writes what it does not know into a transport stream as private data.
         data_codecs: of data streams; libavformat's QuickTime takes any, and names most of them
             wrongly.
+        holds_tags: whether it holds a title and other metadata of the recording.
         has_fixed_rate: whether it numbers pictures instead of timing them.
     """
 
@@ -63,6 +64,7 @@ class Container:
     holds_covers: str = ""
     side_codecs: frozenset[str] | None = None
     data_codecs: frozenset[str] = frozenset()
+    holds_tags: bool = True
     has_fixed_rate: bool = False
 
     def states_shape_of(self, codec: str) -> bool:
@@ -146,6 +148,7 @@ _ROWS = (
         frozenset({"h264", "hevc"}),
         states_matrix=False,
         holds_rotation=False,
+        holds_tags=False,
         side_codecs=_BROADCAST,
         data_codecs=frozenset({"klv", "timed_id3", "scte_35"}),
     ),

@@ -260,5 +260,5 @@ def _state_layout(stream: AudioStream) -> None:
     MP4 cannot hold PCM without a layout, and says so only when the file is complete.
     """
     layout = stream.codec_context.layout
-    if layout.name == f"{layout.nb_channels} channels":
+    if layout.nb_channels and layout.name == f"{layout.nb_channels} channels":
         stream.codec_context.layout = AudioLayout(f"{layout.nb_channels}c")

@@ -102,7 +102,12 @@ class FileSink:
     @property
     def notes(self) -> list[str]:
         """What the output does not have of the input, one sentence each."""
-        return self._video.notes + self._copies.notes
+        notes = self._video.notes + self._copies.notes
+        if self._output.lost_tags:
+            names = ", ".join(self._output.lost_tags)
+            kind = self._output.container.extension
+            notes.append(f"metadata ({names}) is left out: a {kind} file holds none")
+        return notes
 
     def write(self, frame: Frame) -> None:
         """Encode a frame, and write the packets that travel beside it.
@@ -151,6 +156,11 @@ class FileSink:
         """Indices of the input's streams that the output has not; `notes` name them."""
         held = {stream.index for stream in self._side.streams} | self._side.unreadable
         return frozenset(held) - self._copies.kept
+
+    @property
+    def lost_metadata(self) -> frozenset[str]:
+        """Keys of the input's metadata that the output has not, in lower case."""
+        return frozenset(key.lower() for key in self._output.lost_tags)
 
     @property
     def converted(self) -> dict[int, str]:

@@ -38,6 +38,7 @@ class OutputFile:
         target: the name for messages: what the file will be called.
         container: its row of the table.
         muxer: of PyAV.
+        lost_tags: keys of the recording's metadata that the container has no place for.
     """
 
     def __init__(
@@ -71,9 +72,9 @@ class OutputFile:
                 format=container.muxer,
                 container_options=muxer_options(container, metadata),
             )
-            self.muxer.metadata.update(
-                {key: value for key, value in metadata.items() if _describes_recording(key)}
-            )
+            tags = {key: value for key, value in metadata.items() if _describes_recording(key)}
+            self.lost_tags = [] if container.holds_tags else sorted(tags)
+            self.muxer.metadata.update(tags)
             self.muxer.set_chapters(list(chapters))
 
     def start(self) -> None:

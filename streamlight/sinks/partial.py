@@ -1,10 +1,13 @@
 """A file that appears under its name only when it is complete."""
 
+import itertools
 import os
 from contextlib import suppress
 from pathlib import Path
 
 from streamlight.errors import SinkError
+
+_NUMBERS = itertools.count(1)
 
 
 class PartialFile:
@@ -32,7 +35,8 @@ class PartialFile:
         if not os.path.isdir(target.parent):
             raise SinkError(f"{target.parent}: no such folder; create it with mkdir -p")
         stem = target.stem[:48]  # at most 192 bytes: a name of full length leaves no room
-        self.path = target.with_name(f".{stem}.{os.getpid()}.partial{target.suffix}")
+        number = next(_NUMBERS)  # two files of one process may have one stem
+        self.path = target.with_name(f".{stem}.{os.getpid()}-{number}.partial{target.suffix}")
         try:
             with suppress(FileNotFoundError):
                 target.lstat()  # finds a name that is too long now, not after the work

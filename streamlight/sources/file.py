@@ -19,6 +19,7 @@ from streamlight.sources.deinterlace import Deinterlacing
 from streamlight.sources.reading import LostPlaceError, Reading
 from streamlight.sources.rgb import RgbConverter, color_of, is_deep
 from streamlight.sources.steps import PictureSteps
+from streamlight.sources.timecode import advance
 from streamlight.sources.tonemap import ToneMapper
 from streamlight.sources.window import Window, cut_chapters
 
@@ -229,7 +230,10 @@ class FileSource:
         self.hdr = head.hdr
         self.coding = coding_of(video)
         self.disposition = video.disposition
-        self.metadata = (dict(reading.container.metadata), dict(video.metadata))
+        self.metadata = (
+            self._in_part(reading.container.metadata),
+            self._in_part(video.metadata),
+        )
         self.chapters = cut_chapters(
             reading.container.chapters(), reading.shift_s, reading.length_s
         )
@@ -259,6 +263,17 @@ class FileSource:
             self._note(self._tone_mapper.note)
         for name in reading.side.dropped:
             self._note(f"{name} is not copied")
+
+    def _in_part(self, metadata: dict[str, str]) -> dict[str, str]:
+        """Copy tags; a time code becomes that of the first moment of the part."""
+        reading = self._reading
+        if not reading.is_cut or reading.rate is None:
+            return dict(metadata)
+        frames = round(reading.cut_s * reading.rate)
+        return {
+            key: advance(value, frames, reading.rate) if key.lower() == "timecode" else value
+            for key, value in metadata.items()
+        }
 
     def _count(self, rate: Fraction | None) -> int | None:
         """Estimate the number of frames that will be yielded."""

@@ -22,7 +22,12 @@ from numpy.typing import NDArray
 from streamlight.color import ColorSpec, Matrix, Range
 from streamlight.errors import SourceError, UnsupportedSourceError
 from streamlight.facts import ChapterFacts
-from streamlight.sources.opening import choose_video, open_input
+from streamlight.sources.opening import (
+    choose_video,
+    open_input,
+    packets_of,
+    undo_guessed_delay,
+)
 from streamlight.sources.probe import chroma_of, describe_chapter, turn_of
 from streamlight.sources.side_data import display_matrix_of
 
@@ -217,8 +222,10 @@ class _Reader:
 
     def read(self, until_s: float | None) -> None:
         past: set[int] = set()
-        for packet in self._container.demux():
+        for packet in packets_of(self._container):
             index = packet.stream.index  # `stream_index` is 0 in the packets that flush
+            if index == self._video.index:
+                undo_guessed_delay(packet, self._container, self._video)
             time_s = None if packet.pts is None else float(packet.pts * packet.time_base)
             if until_s is not None and time_s is not None and time_s > until_s:
                 past.add(index)
@@ -297,7 +304,7 @@ def frame_views(
             raise UnsupportedSourceError(f"{path}: there is no video in it that can be decoded")
         video.thread_type = "FRAME"
         try:
-            for packet in container.demux(video):
+            for packet in packets_of(container, video):
                 try:
                     pictures = packet.decode()
                 except av.error.FFmpegError:

@@ -1,6 +1,11 @@
 """Opening a file of any format, with libav's errors in words."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import av
 import av.container
@@ -43,3 +48,27 @@ def choose_video(container: av.container.InputContainer) -> VideoStream | None:
     return max(
         videos, key=lambda s: bool(s.disposition & av.stream.Disposition.default), default=None
     )
+
+
+def packets_of(
+    container: av.container.InputContainer, *streams: av.stream.Stream
+) -> Iterator[av.Packet[Any]]:
+    """Yield the packets of some streams, or of all, also where streams begin in mid-file.
+
+    At the very end, PyAV 18 looks for streams that were not there at the start, and fails.
+    """
+    with suppress(IndexError):
+        yield from container.demux(*streams)
+
+
+def undo_guessed_delay(
+    packet: av.Packet[Any], container: av.container.InputContainer, video: VideoStream
+) -> None:
+    """Show a picture when its turn in an AVI file comes, where none comes before its turn.
+
+    AVI numbers its packets and states no times. libavformat 8 takes all H.264 in it for
+    reordered, and makes up times that are one frame late; those of the sound are not.
+    """
+    is_reordered = video.codec_context.has_b_frames
+    if container.format.name == "avi" and not is_reordered and packet.dts is not None:
+        packet.pts = packet.dts

@@ -17,6 +17,7 @@ from av.video.stream import VideoStream
 
 from streamlight.errors import SourceError, UnsupportedSourceError
 from streamlight.sources.damage import Damage
+from streamlight.sources.opening import undo_guessed_delay
 from streamlight.sources.side_streams import SideStreams, shift_packet
 from streamlight.sources.timeline import Timeline
 
@@ -47,6 +48,7 @@ class PacketReader:
     Attributes:
         timeline: the jumps of the file's clock so far.
         has_skipped: whether packets of the video were left out that nobody asked for.
+        has_late_streams: whether streams began in the middle of the file, which PyAV cannot read.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class PacketReader:
         self._may_jump = bool(Flags(container.format.flags) & Flags.ts_discont)
         self.timeline = Timeline(self._may_jump)
         self.has_skipped = False
+        self.has_late_streams = False
         self._container = container
         self._video = video
         self._side = side
@@ -120,6 +123,8 @@ class PacketReader:
 
     def _video_packets(self) -> Iterator[av.Packet[VideoStream]]:
         for packet in self._packets:
+            if packet.stream_index == self._video.index:
+                undo_guessed_delay(packet, self._container, self._video)
             self._place(packet)
             if packet.stream_index != self._video.index:
                 self._put_aside(packet)
@@ -174,6 +179,9 @@ class PacketReader:
                         failures = 0
                         yield packet
                     del packet
+                return
+            except IndexError:  # of PyAV, at the very end, where more streams than at the start
+                self.has_late_streams = True
                 return
             except av.error.InvalidDataError as error:
                 failures += 1

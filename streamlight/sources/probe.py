@@ -23,7 +23,7 @@ from streamlight.facts import ChapterFacts, FileFacts, Origin, StreamFacts, Tag,
 from streamlight.frame import Image
 from streamlight.sources.hdr import hdr_of
 from streamlight.sources.luma import judge_brightness
-from streamlight.sources.opening import choose_video, open_input
+from streamlight.sources.opening import choose_video, open_input, packets_of
 from streamlight.sources.sampling import (
     chroma_location_of,
     first_frame,
@@ -122,7 +122,7 @@ def probe_video(path: str | Path, *, deep: bool = False) -> FileFacts:
 def _read_some(container: av.container.InputContainer, video: VideoStream) -> _Findings:
     findings = _Findings()
     try:
-        for packet in container.demux(video):
+        for packet in packets_of(container, video):
             _take_packet(packet, findings)
             if len(findings.times_s) + findings.missing >= PACKETS:
                 break
@@ -154,7 +154,7 @@ def _decode_all(container: av.container.InputContainer, video: VideoStream) -> _
     video.thread_type = "FRAME"
     every = max(1, video.frames // 100)
     try:
-        for packet in container.demux(video):
+        for packet in packets_of(container, video):
             _take_packet(packet, findings)
             if findings.is_encrypted:
                 break

@@ -40,6 +40,7 @@ class Reading:
         shift_s: taken from every time of the file; a whole number of ticks.
         length_s: how long the part is that is asked for; None for all.
         is_cut: whether something is cut away before the part.
+        cut_s: how much.
         head: what the first decoded picture tells of all.
         form: what the pictures are brought to.
         has_skipped: whether decoding began in the middle.
@@ -90,6 +91,7 @@ class Reading:
             self.shift_s = shift * self.unit
             self.length_s = None if end is None else (end - first) * self.unit
             self.is_cut = first > 0
+            self.cut_s = first * self.unit
             self.side.cut(self.shift_s, self.length_s, is_cut=self.is_cut, after=after_s)
             self._reader = PacketReader(self.container, self.video, self.side, self.damage, path)
             moment_s = None
@@ -111,6 +113,7 @@ class Reading:
             self.form = form or self.head.form
             self._conformer = Conformer(self.form, note, counts=not self.has_skipped)
             self._first_picture: av.VideoFrame | None = picture
+            self._first_shape = self.video.codec_context.sample_aspect_ratio
         except BaseException:
             self.close()
             raise
@@ -175,6 +178,10 @@ class Reading:
         """
         timeline = self._reader.timeline
         notes = timeline.notes + self.damage.notes(joints=len(timeline.jumps))
+        if self._reader.has_late_streams:
+            notes.append("streams that begin in the middle of the file are not copied")
+        if self.video.codec_context.sample_aspect_ratio != self._first_shape:
+            notes.append("the shape of the pixels changes; that of the first ones is kept")
         cut = self.damage.check_complete(self.container, self.video) if is_whole else None
         return [*notes, cut] if cut else notes
 

@@ -13,6 +13,7 @@ from av.video.stream import VideoStream
 
 from streamlight.frame import Image
 from streamlight.models.spec import PRIOR_SIZE
+from streamlight.sources.opening import packets_of
 from streamlight.sources.rgb import color_of, swscale_matrix
 
 _EXACT_AREA = Interpolation.AREA | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
@@ -61,7 +62,7 @@ def _decode_on(
     container: av.container.InputContainer, video: VideoStream
 ) -> Iterator[av.VideoFrame]:
     try:
-        for packet in islice(container.demux(video), _PACKETS_A_SAMPLE):
+        for packet in islice(packets_of(container, video), _PACKETS_A_SAMPLE):
             with suppress(av.error.InvalidDataError):
                 yield from packet.decode()
     except av.error.FFmpegError:

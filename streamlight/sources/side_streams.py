@@ -76,7 +76,6 @@ class SideStreams:
         self.dropped: list[str] = []
         self.unreadable: set[int] = set()
         self._packets: deque[av.Packet[av.stream.Stream]] = deque()
-        self._covers: set[int] = set()
         self._started: set[int] = set()
         self._shift = Fraction(0)
         self._is_cut = False
@@ -142,9 +141,7 @@ class SideStreams:
     def _move(self, packet: av.Packet[Any]) -> bool:
         """Give a packet its time in the output; tell whether it is part of it."""
         if _is_cover(packet.stream):
-            is_new = packet.stream_index not in self._covers
-            self._covers.add(packet.stream_index)
-            return is_new
+            return True
         shift_packet(packet, -self._shift)
         start = packet.dts if packet.pts is None else packet.pts
         if start is None:

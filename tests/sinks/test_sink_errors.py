@@ -198,7 +198,7 @@ def test_without_finish_nothing_is_left(clip: Path, out: Path, written: int) -> 
         for frame, _ in zip(source, range(written), strict=False):
             sink.write(frame)
         (partial,) = names(out)
-        assert re.fullmatch(rf"\.out\.{os.getpid()}\.partial\.mp4", partial)
+        assert re.fullmatch(rf"\.out\.{os.getpid()}-\d+\.partial\.mp4", partial)
     assert names(out) == []
 
 
@@ -256,4 +256,5 @@ def test_a_process_that_is_killed_leaves_only_the_hidden_file(clip: Path, out: P
         assert process.stdout is not None
         assert process.stdout.readline() == b"written\n"
         process.send_signal(signal.SIGKILL)
-    assert names(out) == [f".out.{process.pid}.partial.mp4"]
+    [hidden] = names(out)
+    assert re.fullmatch(rf"\.out\.{process.pid}-\d+\.partial\.mp4", hidden)

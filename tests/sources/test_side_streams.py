@@ -6,8 +6,9 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
-from clips import Sound, make_clip
+from clips import Picture, Sound, make_clip
 from ffprobe import needs_ffmpeg
 
 from streamlight.sources import FileSource
@@ -84,6 +85,27 @@ def test_a_part_takes_the_cover_once_and_a_further_video_from_a_key_frame(rich: 
 
 
 @needs_ffmpeg
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv"])
+def test_a_cover_is_handed_on_once_where_reading_begins_in_the_middle(
+    tmp_path: Path, name: str
+) -> None:
+    clip = make_clip(tmp_path / f"bare-{name}", frames=400, options={"g": "10"})
+    cover = picture_file(tmp_path / "cover.png")
+    covered = tmp_path / name
+    if name.endswith("mp4"):
+        how = ["-i", cover, "-map", 0, "-map", 1, "-disposition:v:1", "attached_pic"]
+    else:
+        how = ["-attach", cover, "-metadata:s:t", "mimetype=image/png"]
+    ffmpeg("-i", clip, *how, "-c", "copy", covered)
+    with FileSource(covered, start_s=14) as source:
+        assert [stream.index for stream in source.side.streams] == [1]
+        assert len(list(source)) == 50
+        assert source._reading.has_skipped
+        (packet,) = source.side.take()
+    assert bytes(packet) == cover.read_bytes()
+
+
+@needs_ffmpeg
 def test_a_source_that_copies_nothing_holds_no_packet(rich: Path) -> None:
     with FileSource(rich, copy_streams=False) as source:
         assert source.side.streams == []
@@ -104,7 +126,10 @@ def test_a_time_code_is_handed_on_and_an_unknown_stream_is_named(tmp_path: Path)
     with FileSource(clip) as source:
         assert [(stream.index, stream.type) for stream in source.side.streams] == [(1, "data")]
         assert source.side.streams[0].metadata["timecode"] == "01:02:03:04"
+        assert source.metadata[1]["timecode"] == "01:02:03:04"
         assert source.notes == []
+    with FileSource(clip, start_s=0.4) as source:
+        assert source.metadata[1]["timecode"] == "01:02:03:14"
     data = clip.read_bytes()
     assert data.count(b"tmcd") >= 2
     clip.write_bytes(data.replace(b"tmcd", b"xxxx"))
@@ -154,3 +179,30 @@ def test_sound_that_an_edit_list_hides_is_left_out_but_for_what_decoders_need(
     assert frames[0].pts == 0
     assert -0.25 < kept[0] < -0.1
     assert len(kept) == sum(time_s > -0.2 - 1024 / 44_100 for time_s in times)
+
+
+def noise(index: int, width: int, height: int) -> Picture:
+    return np.random.default_rng(index).integers(0, 256, (height, width, 3), np.uint8)
+
+
+def test_streams_that_appear_in_the_middle_do_not_stop_the_reading(tmp_path: Path) -> None:
+    silent = make_clip(
+        tmp_path / "silent.ts",
+        codec="mpeg2video",
+        size=(640, 480),
+        frames=12,
+        picture=noise,
+        options={"qmin": "1", "qmax": "1", "g": "1", "b": "999M"},
+    )
+    assert silent.stat().st_size > 5_500_000, "more than is looked at to open it"
+    loud = make_clip(
+        tmp_path / "loud.ts",
+        codec="mpeg2video",
+        size=(640, 480),
+        sound=[Sound("mp2", duration_s=0.4)] * 9,
+    )
+    clip = tmp_path / "clip.ts"
+    clip.write_bytes(silent.read_bytes() + loud.read_bytes() + silent.read_bytes())
+    with FileSource(clip) as source:
+        assert source.side.streams == []
+        assert sum(1 for _ in source) == 12 + 10 + 12

@@ -284,6 +284,19 @@ def test_a_size_that_changes_all_the_time_is_told_a_few_times_only(tmp_path: Pat
     assert notes[-1] == "the picture changes its form more often"
 
 
+def test_a_change_of_the_shape_of_pixels_is_told(tmp_path: Path) -> None:
+    clip = tmp_path / "clip.h264"
+    parts = [
+        make_clip(tmp_path / f"{n}.h264", muxer="h264", sample_aspect_ratio=Fraction(n, 3))
+        for n in (4, 5)
+    ]
+    clip.write_bytes(b"".join(part.read_bytes() for part in parts))
+    with FileSource(clip) as source:
+        assert source.sample_aspect_ratio == Fraction(4, 3)
+        assert len(list(source)) == 20
+        assert source.notes == ["the shape of the pixels changes; that of the first ones is kept"]
+
+
 def test_transparency_is_left_out_with_a_note(tmp_path: Path) -> None:
     clip = tmp_path / "clip.mov"
     with av.open(str(clip), "w") as container:

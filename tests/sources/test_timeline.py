@@ -73,6 +73,16 @@ def test_a_transport_stream_whose_clock_wraps_has_no_jump(tmp_path: Path) -> Non
     assert notes == []
 
 
+def test_a_clock_that_wraps_is_moved_by_exactly_its_length() -> None:
+    timeline = Timeline(may_jump=True)
+    end_s = float(WRAP_S)
+    for time_s in (end_s - 0.08, end_s - 0.04):
+        assert timeline.place(0, time_s, time_s, 0.04, is_steady=True) == 0
+    assert timeline.place(0, 0.1, 0.1, 0.04, is_steady=True) == WRAP_S
+    assert timeline.place(0, 0.14, 0.14, 0.04, is_steady=True) == WRAP_S
+    assert timeline.jumps == []
+
+
 def test_a_gap_in_a_container_whose_clock_does_not_jump_is_kept(tmp_path: Path) -> None:
     pts = [0, 1, 2, 1000, 1001]
     clip = make_clip(tmp_path / "clip.mp4", pts=pts, time_base=Fraction(1, 25))
@@ -114,7 +124,8 @@ def test_subtitles_follow_the_clock_and_never_make_it_jump() -> None:
     timeline = Timeline(may_jump=True)
     for time_s in (0.0, 0.04, 0.08):
         assert timeline.place(0, time_s, time_s, 0.04, is_steady=True) == 0
-    assert timeline.place(2, 500.0, 500.0, 2.0, is_steady=False) == 0
+    for time_s in (0.1, 500.0, 3.0):
+        assert timeline.place(2, time_s, time_s, 2.0, is_steady=False) == 0
     assert timeline.jumps == []
 
 

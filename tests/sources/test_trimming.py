@@ -1,11 +1,13 @@
 """--start, --end and --duration: the frames, the sound and the rest of a part, from 0 on."""
 
+import subprocess
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pytest
 from clips import Sound, Subtitle, make_clip, number_of
+from ffprobe import needs_ffmpeg
 
 from streamlight.errors import SourceError, UsageError
 from streamlight.sources import FileSource
@@ -89,6 +91,28 @@ def test_a_duration_counts_from_the_start(tmp_path: Path) -> None:
     one = Read(clip, start_s=0.8, duration_s=0.4)
     assert one.frames == Read(clip, start_s=0.8, end_s=1.2).frames
     assert [number for _, number in one.frames] == list(range(20, 30))
+
+
+@needs_ffmpeg
+def test_sound_that_comes_late_in_the_file_is_read_to_the_end_of_the_part(tmp_path: Path) -> None:
+    """A transport stream collects sound of little data for 3 seconds before it writes it."""
+    clip = tmp_path / "clip.ts"
+    command = [
+        "/usr/bin/env",
+        "ffmpeg",
+        "-v",
+        "error",
+        "-f",
+        "lavfi",
+        "-i",
+        "testsrc2=s=64x48:d=12",
+    ]
+    command += ["-f", "lavfi", "-i", "sine=440:r=16000:d=12", "-c:v", "mpeg2video"]
+    command += ["-c:a", "mp2", "-b:a", "8k", "-muxdelay", "6"]
+    subprocess.run([*command, clip], check=True)
+    part = Read(clip, start_s=1.0, end_s=5.0)
+    assert len(part.frames) == 100
+    assert 3.9 < part.sound[-1][0] < 4
 
 
 @pytest.mark.parametrize("filters", [None, "null"])
