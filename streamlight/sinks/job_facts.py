@@ -45,10 +45,14 @@ def written_facts(facts: Mapping[str, object]) -> dict[str, str]:
 def differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     """Say what is not as it was: "encoder.crf was 20 and is 23 now"."""
     return [
-        f"{name} was {before.get(name, 'not given')} and is {now.get(name, 'not given')} now"
+        f"{name} was {_said(before.get(name))} and is {_said(now.get(name))} now"
         for name in {**before, **now}
         if before.get(name) != now.get(name)
     ]
+
+
+def _said(value: str | None) -> str:
+    return "not given" if value in (None, "null") else str(value)
 
 
 def _flat(facts: Mapping[str, object]) -> Iterator[tuple[str, object]]:

@@ -107,6 +107,7 @@ class ResumableSink(FileSink):
         self._input = source
         self._overwrite = overwrite
         self._segment_s = segment_s
+        self._asked = {"encoder": options or EncoderOptions(), "--post-filter": post_filter}
         self._lock = threading.Lock()
         self._segment: _OpenSegment | None = None
         super().__init__(
@@ -203,11 +204,12 @@ class ResumableSink(FileSink):
         self._partial.discard()
 
     def _check_encoder(self) -> None:
-        """Make sure that one header fits all segments."""
+        """Make sure that the segments are encoded alike, and one header fits them all."""
         context = self._video.stream.codec_context
         self._journal.agree(
             "encoder",
             {
+                **self._asked,
                 "the encoder": self.encoder,
                 "the pixel format": self.pixel_format,
                 "the size": self.size,

@@ -170,9 +170,11 @@ def test_slow_work_is_kept_after_a_while(
         ({"job": {"model": "other"}}, 'model was "none" and is "other" now'),
         ({"options": EncoderOptions(codec="hevc")}, 'the encoder was "libx264" and is "libx265"'),
         ({"options": EncoderOptions(preset="ultrafast")}, "the encoder's header was"),
+        ({"options": EncoderOptions(crf=30)}, "encoder.crf was not given and is 30 now"),
+        ({"post_filter": "hflip"}, '--post-filter was not given and is "hflip" now'),
         ({"size": (32, 24)}, r"the size was \[64, 48\] and is \[32, 24\] now"),
     ],
-    ids=["model", "codec", "preset", "size"],
+    ids=["model", "codec", "preset", "quality", "filter", "size"],
 )
 def test_another_job_is_refused(
     clip: Path, tmp_path: Path, change: dict[str, Any], message: str
