@@ -84,7 +84,7 @@ class FileSink:
         encoding = self._video.encoding
         self.encoder, self.encoder_note = encoding.encoder.name, encoding.encoder_note
         self.pixel_format, self.size = encoding.pixel_format, self._video.size
-        self._open(container, PartialFile(self.target, overwrite=overwrite), source.side)
+        self._open(container, self._reserve(overwrite), source.side)
 
     def __enter__(self) -> Self:
         """Return the sink itself."""
@@ -173,6 +173,9 @@ class FileSink:
             self._finished = True
             self._output.close_quietly()
             self._partial.discard()
+
+    def _reserve(self, overwrite: bool) -> PartialFile:
+        return PartialFile(self.target, overwrite=overwrite)
 
     def _open(
         self, container: Container, partial: PartialFile, side: SideStreams | NoSideStreams

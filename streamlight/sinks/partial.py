@@ -17,11 +17,17 @@ class PartialFile:
     under the target's name.
 
     Attributes:
-        path: where to write meanwhile, in the target's folder and with its extension, hidden.
+        path: where to write meanwhile, with the target's extension; hidden, in its folder, unless
+            another place was asked for.
     """
 
-    def __init__(self, target: Path, *, overwrite: bool) -> None:
+    def __init__(self, target: Path, *, overwrite: bool, path: Path | None = None) -> None:
         """Check the target and create the partial file.
+
+        Args:
+            target: the name to reserve.
+            overwrite: whether something may bear it already.
+            path: where to write meanwhile, on the same file system; None for a hidden name.
 
         Raises:
             SinkError: the target exists (and `overwrite` is false), is a folder, or its folder
@@ -36,7 +42,8 @@ class PartialFile:
             raise SinkError(f"{target.parent}: no such folder; create it with mkdir -p")
         stem = target.stem[:48]  # at most 192 bytes: a name of full length leaves no room
         number = next(_NUMBERS)  # two files of one process may have one stem
-        self.path = target.with_name(f".{stem}.{os.getpid()}-{number}.partial{target.suffix}")
+        name = f".{stem}.{os.getpid()}-{number}.partial{target.suffix}"
+        self.path = path or target.with_name(name)
         try:
             with suppress(FileNotFoundError):
                 target.lstat()  # finds a name that is too long now, not after the work

@@ -26,8 +26,6 @@ from streamlight.sinks.options import EncoderOptions
 from streamlight.sinks.output_file import OutputFile
 from streamlight.sinks.partial import PartialFile
 from streamlight.sources.file import FileSource
-from streamlight.sources.sequence import NoSideStreams
-from streamlight.sources.side_streams import SideStreams
 
 SEGMENT_S = 10.0
 """Video in a segment. x264 makes a key frame every 10 s of 25 fps anyway."""
@@ -161,7 +159,7 @@ class ResumableSink(FileSink):
         with self._lock, self._guarded():
             if self._segment is not None:
                 self._close_segment(self._segment)
-            partial = PartialFile(self.target, overwrite=self._overwrite)
+            partial = self._reserve(self._overwrite)
             with closing(self._input.reread()) as reading:
                 self._open(self._container, partial, reading.side)
                 try:
@@ -191,13 +189,10 @@ class ResumableSink(FileSink):
         finally:
             self._lock.release()
 
-    def _open(
-        self, container: Container, partial: PartialFile, side: SideStreams | NoSideStreams
-    ) -> None:
+    def _reserve(self, overwrite: bool) -> PartialFile:
         """Write in the journal's folder, so that what a kill leaves goes with it."""
-        partial.discard()
-        partial.path = self._journal.folder / f"joined{self.target.suffix}"
-        super()._open(container, partial, side)
+        path = self._journal.folder / f"joined{self.target.suffix}"
+        return PartialFile(self.target, overwrite=overwrite, path=path)
 
     def _discard(self) -> None:
         self._output.close_quietly()

@@ -119,7 +119,7 @@ def test_a_job_that_is_killed_ten_times_loses_nothing(clip: Path, tmp_path: Path
 
 def test_a_job_that_is_killed_while_it_joins_loses_nothing(clip: Path, tmp_path: Path) -> None:
     target, ffv1 = tmp_path / "out.mkv", EncoderOptions(codec="ffv1")
-    for delay_s in (0.0, 0.004):
+    for delay_s in (0.0, 0.001):
         Killed(clip, target, "ffv1", after="joining", delay_s=delay_s)
         assert not target.exists()
     run_job(clip, target, ffv1)
