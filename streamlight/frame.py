@@ -27,6 +27,8 @@ class Frame:
         duration: how long the frame is shown, in units of `time_base`; 0 when unknown.
         captured_at: `time.monotonic()` when a live source got the frame; None for files.
         original: the picture before it was enhanced, for a sink that asks for it; else None.
+        segment: grows where the stream was interrupted: after a reconnection, at the start of each
+            loop of a recording. What is remembered of another segment does not hold.
     """
 
     image: Image
@@ -36,6 +38,7 @@ class Frame:
     duration: int = 0
     captured_at: float | None = None
     original: Image | None = None
+    segment: int = 0
 
     @property
     def time_s(self) -> float:

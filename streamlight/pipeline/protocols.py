@@ -42,6 +42,18 @@ class Interruptible(Protocol):
 
 
 @runtime_checkable
+class Resettable(Protocol):
+    """An enhancer that remembers earlier frames."""
+
+    def reset(self) -> None:
+        """Forget them: the next frame is of another segment of the stream.
+
+        Called in the thread of `FrameEnhancer.estimate`.
+        """
+        ...
+
+
+@runtime_checkable
 class WantsOriginal(Protocol):
     """A sink that shows before and after. Others do not get the input: pictures are large."""
 

@@ -17,6 +17,7 @@ from streamlight.pipeline.protocols import (
     FrameEnhancer,
     Interruptible,
     Prior,
+    Resettable,
     Sink,
     Source,
     WantsOriginal,
@@ -213,11 +214,15 @@ class Run:
     def _estimate(self, workers: ThreadPoolExecutor) -> None:
         # First a worker, then a frame: the freshest there is, where old ones are dropped.
         self._free_workers.get()
+        segment = 0
         for frame in self._decoded:
             self._at[ENHANCING] = f"frame {frame.index}"
             clock = None if frame.captured_at is None else FrameClock(frame.captured_at)
             if clock:
                 clock.taken = time.monotonic()
+            if frame.segment != segment and isinstance(self._enhancer, Resettable):
+                self._enhancer.reset()
+            segment = frame.segment
             with self._recorder.busy(Stage.ESTIMATE):
                 prior = self._enhancer.estimate(frame.image, frame.time_s)
             if clock:

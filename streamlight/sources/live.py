@@ -252,6 +252,7 @@ class LiveSource:
             self._connected_at = time.monotonic()
             if lost is not None:
                 self.reconnects += 1
+                self._frames.segment = self.reconnects
                 logger.warning("%s: connected again (reconnect %d)", self.name, self.reconnects)
             self._enter(LivePhase.CONNECTED)
             return arrival

@@ -17,6 +17,7 @@ class LiveFrames:
 
     Attributes:
         count: frames made so far.
+        segment: of the frames made from now on; see `Frame.segment`.
         zero_s: where on the timeline of the arrivals the first frame lies, which has `pts` 0.
         last_s: where on that timeline the last frame lies; 0 before the first.
     """
@@ -24,6 +25,7 @@ class LiveFrames:
     def __init__(self) -> None:
         """Start with frame 0."""
         self.count = 0
+        self.segment = 0
         self.zero_s = 0.0
         self.last_s = 0.0
         self._last_pts = -1
@@ -39,7 +41,9 @@ class LiveFrames:
         index, self.count = self.count, self.count + 1
         duration = round(1 / (rate * TIME_BASE)) if rate else 0
         image = self._to_rgb(picture, color_of(picture))
-        return Frame(image, pts, TIME_BASE, index, duration, arrival.captured_at)
+        return Frame(
+            image, pts, TIME_BASE, index, duration, arrival.captured_at, segment=self.segment
+        )
 
 
 def describe(first: Arrival, rate: Fraction | None) -> StreamInfo:

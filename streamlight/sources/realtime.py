@@ -93,11 +93,11 @@ class RealtimeSource:
         Raises:
             SourceError: the recording is damaged.
         """
-        index, shift, start = 0, 0, 0.0
+        index, shift, start, segment = 0, 0, 0.0, 0
         while True:
             end = None
             for frame in self._recording:
-                played = replace(frame, pts=frame.pts + shift, index=index)
+                played = replace(frame, pts=frame.pts + shift, index=index, segment=segment)
                 now = time.monotonic()
                 due = start + played.time_s if index else now
                 if now > due:
@@ -115,3 +115,4 @@ class RealtimeSource:
             self._recording.close()
             self._recording = self._reopen()
             shift = end
+            segment += 1

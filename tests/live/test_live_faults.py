@@ -58,6 +58,7 @@ class Watch:
                 assert frame.pts > self.last.pts
                 assert frame.index == self.last.index + 1
             assert frame.captured_at is not None
+            assert frame.segment == self.source.reconnects
             self.last = frame
         assert self.last is not None
         return self.last

@@ -51,6 +51,7 @@ def test_a_loop_goes_on_in_time(clip: Path) -> None:
         frames = list(itertools.islice(source, 30))
     assert [frame.index for frame in frames] == list(range(30))
     assert [number_of(frame.image) for frame in frames] == [i % 12 for i in range(30)]
+    assert [frame.segment for frame in frames] == [i // 12 for i in range(30)]
     times = [frame.time_s for frame in frames]
     assert np.diff(times) == pytest.approx(1 / 25)
 

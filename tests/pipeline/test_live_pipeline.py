@@ -114,6 +114,27 @@ def test_frames_may_change_their_size_in_mid_stream() -> None:
     assert sizes == 5 * [(HEIGHT, WIDTH)] + 5 * [(2 * HEIGHT, 3 * WIDTH)]
 
 
+class RememberingEnhancer(FakeEnhancer):
+    """Notes before which frame it was told to forget."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.forgot_before: list[int] = []
+
+    def reset(self) -> None:
+        self.forgot_before.append(len(self.estimated))
+
+
+def test_after_a_reconnection_the_enhancer_forgets_the_past() -> None:
+    class Reconnected(LiveSource):
+        def frame(self, index: int) -> Frame:
+            return replace(super().frame(index), segment=index // 4)
+
+    enhancer = RememberingEnhancer()
+    Pipeline(Reconnected(12), enhancer, RecordingSink(), policy=Policy.WAIT).run()
+    assert enhancer.forgot_before == [4, 8]
+
+
 class ComparingSink(RecordingSink):
     wants_original = True
 
