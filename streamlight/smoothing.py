@@ -18,19 +18,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamlight.models.spec import PRIOR_SIZE
+from streamlight.view import LIGHT_SIZE
 
 DEFAULT_TIME_CONSTANT_S = 12.0
 """In steady light; changes of light do not wait for it."""
 
-_LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
-"""Weights of R, G, B in luma (ITU-R BT.709)."""
-
 _FLOOR = 0.004
 """Added to luma before the logarithm: one level of 8 bits, below which all is noise."""
 
-_BLOCK = 4
+_BLOCK = PRIOR_SIZE // LIGHT_SIZE
 """Light is compared by blocks of 4x4 cells, each averaged with its neighbours: less noise, and
 a sixteenth of the work."""
+
+_NEIGHBOURS = (np.eye(LIGHT_SIZE) + np.eye(LIGHT_SIZE, k=1) + np.eye(LIGHT_SIZE, k=-1)) / 3
+_NEIGHBOURS[[0, -1], [0, -1]] += 1 / 3
+_NEIGHBOURS = _NEIGHBOURS.astype(np.float32)
+"""Takes the mean of each block and those before and after it; the edge repeats (24, 24)."""
 
 _GLOBAL_STEP = 0.005
 """Change of log light of the whole frame from which on the filter goes faster."""
@@ -106,7 +109,7 @@ class PriorSmoother:
             raise ValueError(f"the time constant must not be negative, got {time_constant_s:g}")
         self._time_constant_s = time_constant_s
         self._prior: NDArray[np.float32] | None = None
-        self._light = np.zeros((PRIOR_SIZE // _BLOCK, PRIOR_SIZE // _BLOCK), np.float32)
+        self._light = np.zeros((LIGHT_SIZE, LIGHT_SIZE), np.float32)
         self._time_s = 0.0
 
     def reset(self) -> None:
@@ -123,15 +126,18 @@ class PriorSmoother:
         """The prior that is held, (1, C, 96, 96); None before the first frame."""
         return self._prior
 
-    def compare(self, view: NDArray[np.float32]) -> Change | None:
-        """Compare the light of a view (1, 3, 96, 96) with that of the held prior.
+    def compare(self, light: NDArray[np.float32]) -> Change | None:
+        """Compare the light of a frame with that of the held prior.
+
+        Args:
+            light: mean luma of blocks (24, 24) in [0, 1], as `sample_light` takes it.
 
         Returns:
             None when nothing is held.
         """
         if self._prior is None:
             return None
-        now, held = _log_light(_blocks(view)), _log_light(self._light)
+        now, held = _log_light(light), _log_light(self._light)
         difference = now - held
         overall = float(np.median(difference))
         local = np.abs(difference - np.float32(overall))
@@ -142,7 +148,7 @@ class PriorSmoother:
 
     def __call__(
         self,
-        view: NDArray[np.float32],
+        light: NDArray[np.float32],
         prior: NDArray[np.float32],
         time_s: float,
         change: Change | None = None,
@@ -150,15 +156,15 @@ class PriorSmoother:
         """Filter the prior of the next frame.
 
         Args:
-            view: of the frame, (1, 3, 96, 96) in [0, 1].
-            prior: estimated from the view, (1, C, 96, 96).
+            light: of the frame, see `compare`.
+            prior: estimated from the frame, (1, C, 96, 96).
             time_s: presentation time of the frame; when it runs backwards the past is forgotten.
-            change: `compare(view)`, when it was called already.
+            change: `compare(light)`, when it was called already.
 
         Returns:
             The prior to reconstruct the frame with; a new array.
         """
-        change = change or self.compare(view)
+        change = change or self.compare(light)
         elapsed_s = time_s - self._time_s
         self._time_s = time_s
         if (
@@ -168,33 +174,24 @@ class PriorSmoother:
             or elapsed_s < 0
             or not self.is_active
         ):
-            self._prior, self._light = prior, _blocks(view)
+            self._prior, self._light = prior, light
             return prior
         speed = np.maximum(
             max(1.0, (change.overall / _GLOBAL_STEP) ** _STEEPNESS),
             (change.local / _LOCAL_STEP) ** _STEEPNESS,
         )
         weight = -np.expm1(-elapsed_s / self._time_constant_s * speed).astype(np.float32)
-        self._light = self._light + weight * (_blocks(view) - self._light)
+        self._light = self._light + weight * (light - self._light)
         step = prior - self._prior
         step *= weight.repeat(_BLOCK, axis=0).repeat(_BLOCK, axis=1)
         self._prior = np.add(self._prior, step, out=step)
         return self._prior
 
 
-def _blocks(view: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Mean luma (24, 24) of the blocks of a view (1, 3, 96, 96)."""
-    luma = np.tensordot(_LUMA, view[0], axes=1)
-    count = PRIOR_SIZE // _BLOCK
-    return np.asarray(luma.reshape(count, _BLOCK, count, _BLOCK).mean(axis=(1, 3)))
-
-
-def _log_light(blocks: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Logarithm of the blocks' light: a change of light adds the same everywhere."""
-    padded = np.pad(blocks, 1, mode="edge")
-    rows = padded[:-2] + padded[1:-1] + padded[2:]
-    around = rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]
-    return np.asarray(np.log(around / np.float32(9) + np.float32(_FLOOR)))
+def _log_light(light: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Logarithm of the light around each block: a change of light adds the same everywhere."""
+    around = _NEIGHBOURS @ light @ _NEIGHBOURS.T
+    return np.asarray(np.log(around + np.float32(_FLOOR)))
 
 
 def _correlation(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:

@@ -1,10 +1,12 @@
 """The smoother on synthetic light: what it holds, what it follows, what makes it forget."""
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from streamlight.smoothing import PriorSmoother
+from streamlight.view import sample_light
 
 FPS = 25.0
 CHANNELS = 4
@@ -24,6 +26,10 @@ def noisy(view: View, rng: np.random.Generator, sigma: float = 0.02) -> View:
     return np.clip(view + noise, 0, 1).astype(np.float32)
 
 
+def light_of(view: View) -> NDArray[np.float32]:
+    return sample_light(np.ascontiguousarray(view[0].transpose(1, 2, 0)))
+
+
 def prior_of(view: View) -> View:
     """Stands for the network: features that follow the view and its noise."""
     return np.repeat(view.mean(axis=1, keepdims=True), CHANNELS, axis=1)
@@ -31,7 +37,7 @@ def prior_of(view: View) -> View:
 
 def run(views: list[View], time_constant_s: float = 2.0, fps: float = FPS) -> list[View]:
     smoother = PriorSmoother(time_constant_s)
-    return [smoother(view, prior_of(view), i / fps) for i, view in enumerate(views)]
+    return [smoother(light_of(view), prior_of(view), i / fps) for i, view in enumerate(views)]
 
 
 def test_noise_of_a_static_scene_is_averaged_away() -> None:
@@ -99,10 +105,10 @@ def test_a_hard_cut_takes_the_new_scene_as_it_is() -> None:
 
 def test_a_cut_is_told_from_light_fades_and_slow_pans() -> None:
     smoother = PriorSmoother()
-    smoother(scene(1), prior_of(scene(1)), 0.0)
+    smoother(light_of(scene(1)), prior_of(scene(1)), 0.0)
 
     def is_cut(view: View) -> bool:
-        change = smoother.compare(view)
+        change = smoother.compare(light_of(view))
         assert change is not None
         return change.is_cut
 
@@ -111,6 +117,35 @@ def test_a_cut_is_told_from_light_fades_and_slow_pans() -> None:
     assert not is_cut(scene(1) * np.float32(0.3))
     assert not is_cut(np.clip(scene(1) * 4, 0, 1))
     assert not is_cut(np.roll(scene(1), 1, axis=3))
+
+
+@pytest.mark.parametrize("pixels_a_frame", [1, 4, 8])
+def test_a_fast_pan_is_followed_and_is_no_cut(pixels_a_frame: int) -> None:
+    """Of a picture 640 pixels wide, of which a cell of the view is a sixth."""
+    rng = np.random.default_rng(3)
+    coarse = rng.uniform(0.02, 0.2, (8, 20, 3)).astype(np.float32)
+    wide = cv2.resize(coarse, (1600, 360), interpolation=cv2.INTER_CUBIC).clip(0, 1)
+    smoother = PriorSmoother()
+    for i in range(60):
+        window = wide[:, i * pixels_a_frame :][:, :640]
+        light = sample_light(np.ascontiguousarray(window))
+        change = smoother.compare(light)
+        assert change is None or not change.is_cut
+        prior = light.repeat(4, axis=0).repeat(4, axis=1)[None, None]
+        held = smoother(light, prior, i / FPS)
+        assert np.abs(held - prior).mean() < 0.16 * prior.mean()  # a place lags by a step, 14 %
+
+
+def test_a_fade_to_another_scene_is_followed_all_the_way() -> None:
+    shares = np.linspace(0, 1, 25, dtype=np.float32)
+    views = [scene(1) * (1 - share) + scene(2) * share for share in shares]
+
+    out = run([scene(1)] * 5 + views + [scene(2)] * 5)
+
+    lag = [np.abs(o - prior_of(v)).mean() for o, v in zip(out[5:30], views, strict=True)]
+    whole = np.abs(prior_of(scene(1)) - prior_of(scene(2))).mean()
+    assert max(lag) < 0.25 * whole
+    assert np.abs(out[-1] - prior_of(scene(2))).mean() < 0.15 * whole
 
 
 def test_a_lamp_switched_on_is_followed_at_once_where_it_shines() -> None:
@@ -133,11 +168,11 @@ def test_what_changes_in_one_place_is_followed_there_and_held_elsewhere() -> Non
     smoother = PriorSmoother()
     for i in range(20):
         view = noisy(before, rng, 0.005)
-        smoother(view, prior_of(view), i / FPS)
+        smoother(light_of(view), prior_of(view), i / FPS)
     view = noisy(after, rng, 0.005)
     held = smoother.held
     assert held is not None
-    out = smoother(view, prior_of(view), 20 / FPS)
+    out = smoother(light_of(view), prior_of(view), 20 / FPS)
 
     inside, corner = np.s_[..., 46:50, 46:50], np.s_[..., :20, :20]
     assert np.abs(out - prior_of(view))[inside].max() < 0.05
@@ -155,12 +190,12 @@ def test_zero_seconds_pass_every_prior_on() -> None:
 @pytest.mark.parametrize("how", ["reset", "time runs backwards"])
 def test_another_video_starts_afresh(how: str) -> None:
     smoother = PriorSmoother()
-    smoother(scene(1), prior_of(scene(1)), 5.0)
+    smoother(light_of(scene(1)), prior_of(scene(1)), 5.0)
     if how == "reset":
         smoother.reset()
     similar = scene(1) * np.float32(1.003)
 
-    out = smoother(similar, prior_of(similar), 5.04 if how == "reset" else 1.0)
+    out = smoother(light_of(similar), prior_of(similar), 5.04 if how == "reset" else 1.0)
 
     np.testing.assert_array_equal(out, prior_of(similar))
 
@@ -171,7 +206,7 @@ def test_priors_given_out_are_not_changed_by_later_frames() -> None:
     kept = []
     for i in range(5):
         view = noisy(scene(1), rng)
-        out = smoother(view, prior_of(view), i / FPS)
+        out = smoother(light_of(view), prior_of(view), i / FPS)
         kept.append((out, out.copy()))
 
     for out, copy in kept:

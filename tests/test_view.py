@@ -96,13 +96,13 @@ def test_every_phase_stays_in_its_cell(size: int) -> None:
 
 
 @pytest.mark.parametrize("dtype", PEAKS)
-def test_the_view_of_the_light_is_the_mean_of_four_pixels_of_each_cell(dtype: str) -> None:
+def test_the_light_is_the_mean_luma_of_sixty_four_pixels_of_each_block(dtype: str) -> None:
     image = picture(192, 384, dtype)
-    four = image[:, ::2].astype(np.float64).reshape(96, 2, 96, 2, 3).mean(axis=(1, 3))
-    view = sample_light(image)
-    assert view.shape == (1, 3, 96, 96)
-    np.testing.assert_allclose(view[0].transpose(1, 2, 0), four / PEAKS[dtype], atol=1e-5)
+    luma = image[:, ::2].astype(np.float64) @ [0.2126, 0.7152, 0.0722] / PEAKS[dtype]
+    light = sample_light(image)
+    assert light.shape == (24, 24) and light.dtype == np.float32
+    np.testing.assert_allclose(light, luma.reshape(24, 8, 24, 8).mean(axis=(1, 3)), atol=1e-5)
 
 
-def test_the_view_of_the_light_takes_any_size() -> None:
+def test_the_light_of_any_size_can_be_taken() -> None:
     assert sample_light(np.full((1, 1, 3), 51, np.uint8)) == pytest.approx(0.2)
