@@ -66,13 +66,12 @@ class Enhancer:
         """Wrap an open backend; `Enhancer.open` is the usual way, and explains the arguments."""
         if estimate_every < 1:
             raise UsageError(f"--estimate-every {estimate_every}: must be at least 1")
-        if smoothing_s < 0:
-            raise UsageError(f"--smoothing {smoothing_s:g}: must not be negative")
         if sampling not in SAMPLING:
             raise UsageError(f"--sampling {sampling}: choose one of {', '.join(SAMPLING)}")
         self._backend = backend
         self._detail = DetailStep(backend, model, memory_bytes)
-        self._smoother = PriorSmoother(smoothing_s)
+        self._smoother = PriorSmoother()
+        self.smoothing_s = smoothing_s
         self._gate = BrightnessGate() if skip_bright else None
         self._estimate_every = estimate_every
         self._sampling = sampling
@@ -152,6 +151,21 @@ class Enhancer:
     def parallel(self) -> int:
         """How many calls of `reconstruct` may usefully run at once."""
         return self._backend.parallel
+
+    @property
+    def smoothing_s(self) -> float:
+        """Time constant of the illumination in steady light; may be changed between frames.
+
+        Raises:
+            UsageError: it is set to less than 0.
+        """
+        return self._smoother.time_constant_s
+
+    @smoothing_s.setter
+    def smoothing_s(self, smoothing_s: float) -> None:
+        if not smoothing_s >= 0:
+            raise UsageError(f"--smoothing {smoothing_s:g}: must not be negative")
+        self._smoother.time_constant_s = smoothing_s
 
     @property
     def tiles(self) -> str | None:

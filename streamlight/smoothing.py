@@ -93,6 +93,9 @@ class PriorSmoother:
 
     The state is the prior and the light that it belongs to (24x24), in FP32: its size and cost do
     not depend on the resolution.
+
+    Attributes:
+        time_constant_s: of the exponential filter in steady light; may be changed at any time.
     """
 
     def __init__(self, time_constant_s: float = DEFAULT_TIME_CONSTANT_S) -> None:
@@ -107,7 +110,7 @@ class PriorSmoother:
         """
         if time_constant_s < 0:
             raise ValueError(f"the time constant must not be negative, got {time_constant_s:g}")
-        self._time_constant_s = time_constant_s
+        self.time_constant_s = time_constant_s
         self._prior: NDArray[np.float32] | None = None
         self._light = np.zeros((LIGHT_SIZE, LIGHT_SIZE), np.float32)
         self._time_s = 0.0
@@ -119,7 +122,7 @@ class PriorSmoother:
     @property
     def is_active(self) -> bool:
         """Whether priors are filtered at all."""
-        return self._time_constant_s > 0
+        return self.time_constant_s > 0
 
     @property
     def held(self) -> NDArray[np.float32] | None:
@@ -180,7 +183,7 @@ class PriorSmoother:
             max(1.0, (change.overall / _GLOBAL_STEP) ** _STEEPNESS),
             (change.local / _LOCAL_STEP) ** _STEEPNESS,
         )
-        weight = -np.expm1(-elapsed_s / self._time_constant_s * speed).astype(np.float32)
+        weight = -np.expm1(-elapsed_s / self.time_constant_s * speed).astype(np.float32)
         self._light = self._light + weight * (light - self._light)
         step = prior - self._prior
         step *= weight.repeat(_BLOCK, axis=0).repeat(_BLOCK, axis=1)

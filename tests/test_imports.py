@@ -43,6 +43,7 @@ LAYERS = [
     {"api", "batch"},
     {"pictures", "resume", "verify"},
     {"training", "evaluation", "verify", "batch"},
+    {"cameras"},
     {"adaptive", "hdr_enhance"},
     {"pipeline"},
     {"enhance"},

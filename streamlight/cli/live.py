@@ -258,7 +258,8 @@ def _settings(
     Raises:
         UsageError: one makes no sense.
     """
-    from streamlight.cli.live_outputs import has_display
+    from streamlight.cameras.outputs import OutputSpec
+    from streamlight.cli.live_preview import has_display
     from streamlight.cli.live_settings import LiveSettings, parse_process_size, parse_span
     from streamlight.look import Look
     from streamlight.memory import parse_memory
@@ -279,16 +280,18 @@ def _settings(
             "skip_bright": skip_bright,
         },
         look=Look(strength, exposure, cast(Any, compare)),
-        outputs=tuple(output or ()),
-        has_preview=preview or (not has_other and has_display()),
-        has_virtual_camera=virtual_camera,
-        segment_s=parse_span("--segment", segment),
-        overwrite=overwrite,
-        encoding=LiveEncoding(
-            crf=crf,
-            preset=preset,
-            bitrate=None if bitrate is None else parse_bitrate(bitrate),
+        outputs=OutputSpec(
+            targets=tuple(output or ()),
+            has_virtual_camera=virtual_camera,
+            segment_s=parse_span("--segment", segment),
+            overwrite=overwrite,
+            encoding=LiveEncoding(
+                crf=crf,
+                preset=preset,
+                bitrate=None if bitrate is None else parse_bitrate(bitrate),
+            ),
         ),
+        has_preview=preview or (not has_other and has_display()),
         process_size=parse_process_size(process_size),
         is_adaptive=adaptive,
         target_fps=target_fps,

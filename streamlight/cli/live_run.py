@@ -12,6 +12,7 @@ import numpy as np
 import typer
 
 from streamlight.adaptive import AdaptiveEnhancer, ScaledEnhancer
+from streamlight.cameras.outputs import LiveOutputs
 from streamlight.cli.errors import describe
 from streamlight.cli.live_log import live_log
 from streamlight.cli.live_messages import (
@@ -20,17 +21,17 @@ from streamlight.cli.live_messages import (
     describe_source,
     fitting,
 )
-from streamlight.cli.live_outputs import LiveOutputs
+from streamlight.cli.live_preview import open_preview
 from streamlight.cli.live_report import LiveInput, LiveReport
 from streamlight.cli.live_settings import LiveSettings
-from streamlight.cli.progress import Rate
 from streamlight.cli.run_report import check_path
 from streamlight.cli.signals import StopSignals
 from streamlight.cli.status_line import StatusLine
 from streamlight.enhance import Enhancer
 from streamlight.errors import SinkError, StreamlightError
 from streamlight.frame import StreamInfo
-from streamlight.pipeline import FanOutSink, Outcome, Pipeline, PipelineReport
+from streamlight.pipeline import Branch, FanOutSink, Outcome, Pipeline, PipelineReport, Rate
+from streamlight.sinks.preview import PreviewSink
 from streamlight.sources.live import LiveSource
 from streamlight.sources.reconnect import LivePhase, LiveState
 
@@ -69,7 +70,8 @@ class LiveRun:
         self._line = StatusLine(is_wanted=not settings.is_quiet)
         self._source = open_source(self._take_source_state)
         self._facts = LiveReport(self._source)
-        self._outputs = LiveOutputs(settings)
+        self._outputs = LiveOutputs(settings.outputs)
+        self._preview: PreviewSink | None = None
         self._sinks: FanOutSink | None = None
         self._signals = StopSignals(self.stop, notice="" if settings.is_quiet else _NOTICE)
         self._told: dict[str, LiveState] = {}
@@ -90,7 +92,7 @@ class LiveRun:
         """
         report_path = self._settings.report_path
         if report_path is not None:
-            for target in self._settings.outputs or (self._source.name,):
+            for target in self._settings.outputs.targets or (self._source.name,):
                 check_path(report_path, Path(self._source.name), Path(target))
         try:
             with live_log(self._line, debug=self._debug), self._signals:
@@ -127,9 +129,7 @@ class LiveRun:
                 self._facts.enhancer = enhancer
                 _warm_up(enhancer, info)
                 scaled = self._scaled(enhancer)
-                self._outputs.open_preview(
-                    info, f"streamlight: {self._source.name}", _strength_of(scaled), self._on_window
-                )
+                self._open_preview(info, scaled)
                 self._say(
                     f"{describe_source(self._source)}; {enhancer.model.name} with {enhancer.info}"
                 )
@@ -138,7 +138,7 @@ class LiveRun:
 
     def _flow(self, enhancer: ScaledEnhancer, sinks: FanOutSink) -> None:
         self._facts.begin()
-        interval_s = _DRAW_S if self._outputs.preview else _WATCH_S
+        interval_s = _DRAW_S if self._preview else _WATCH_S
         try:
             report = Pipeline(self._source, enhancer, sinks).run(
                 self.stop, self._watch, progress_interval_s=interval_s
@@ -154,6 +154,13 @@ class LiveRun:
             sinks.finish()
         else:
             self._facts.outcome = Outcome.END_OF_STREAM
+
+    def _open_preview(self, info: StreamInfo, enhancer: ScaledEnhancer) -> None:
+        title = f"streamlight: {self._source.name}"
+        change = _strength_of(enhancer)
+        self._preview = open_preview(self._settings, info, title, change, self._on_window)
+        if self._preview is not None:
+            self._outputs.add(Branch("preview", self._preview))
 
     def _connect(self) -> None:
         """Connect in another thread, so that a signal is heard while a server does not answer.
@@ -204,8 +211,8 @@ class LiveRun:
     def _watch(self, report: PipelineReport) -> None:
         """Draw the window, look at the clock, and tell what is new."""
         self._facts.pipeline = report
-        if self._outputs.preview is not None:
-            self._outputs.preview.pump()
+        if self._preview is not None:
+            self._preview.pump()
         limit_s = self._settings.duration_s
         if limit_s is not None and report.wall_s >= limit_s and not self.stop.is_set():
             self._note_stop("duration")

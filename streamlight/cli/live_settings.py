@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from streamlight.cameras.outputs import OutputSpec
 from streamlight.cli.times import parse_time
 from streamlight.errors import UsageError
 from streamlight.look import Look
-from streamlight.sinks.live_encoder import LiveEncoding
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 _ANY_SIDE = 1 << 20
@@ -25,12 +25,8 @@ class LiveSettings:
     Attributes:
         network: keyword arguments of `Enhancer.open`.
         look: strength, exposure, before-and-after picture.
-        outputs: recordings and streams.
+        outputs: recordings, streams, a virtual camera.
         has_preview: whether to show a window.
-        has_virtual_camera: whether to be a camera.
-        segment_s: length of the parts of recordings; None for one file.
-        overwrite: replace existing recordings.
-        encoding: of recordings and streams.
         process_size: most width and height for the network; None for the picture's own.
         is_adaptive: lower the size to process when the network is too slow.
         target_fps: of `is_adaptive`; None for the source's rate.
@@ -42,12 +38,8 @@ class LiveSettings:
 
     network: dict[str, Any]
     look: Look
-    outputs: tuple[str, ...] = ()
+    outputs: OutputSpec = field(default_factory=OutputSpec)
     has_preview: bool = False
-    has_virtual_camera: bool = False
-    segment_s: float | None = None
-    overwrite: bool = False
-    encoding: LiveEncoding
     process_size: tuple[int, int] | None = None
     is_adaptive: bool = False
     target_fps: float | None = None
@@ -66,10 +58,8 @@ class LiveSettings:
             raise UsageError("--target-fps: is for --adaptive; give both, or neither")
         if self.target_fps is not None and not self.target_fps > 0:
             raise UsageError(f"--target-fps {self.target_fps:g}: must be more than 0")
-        for output in self.outputs:
-            if self.outputs.count(output) > 1:
-                raise UsageError(f"-o {output}: is given twice")
-        if not (self.outputs or self.has_preview or self.has_virtual_camera):
+        outputs = self.outputs
+        if not (outputs.targets or self.has_preview or outputs.has_virtual_camera):
             raise UsageError(
                 "there is no output, and no display for a window; give -o FILE or -o URL, "
                 "--virtual-camera, or --preview where there is a display"

@@ -1,35 +1,16 @@
 """The progress bar: how far, how fast, how long still, and what holds the run up."""
 
 import sys
-from collections import deque
 from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
+
+from streamlight.pipeline.rate import Rate
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
     from streamlight.pipeline import PipelineReport
-
-_WINDOW_S = 5.0
-"""The rate shown is that of so many seconds: the network's start does not spoil it for long."""
-
-
-class Rate:
-    """Frames per second of the last seconds, from the snapshots of a run."""
-
-    def __init__(self) -> None:
-        """Start without any frame."""
-        self._seen: deque[tuple[float, int]] = deque([(0.0, 0)])
-
-    def update(self, report: "PipelineReport") -> float:
-        """Take a snapshot; return the rate, 0 before the first frame."""
-        self._seen.append((report.wall_s, report.frames_out))
-        while len(self._seen) > 2 and report.wall_s - self._seen[1][0] >= _WINDOW_S:
-            self._seen.popleft()
-        (since_s, since_frames) = self._seen[0]
-        elapsed_s = report.wall_s - since_s
-        return (report.frames_out - since_frames) / elapsed_s if elapsed_s > 0 else 0.0
 
 
 class ProgressBar:

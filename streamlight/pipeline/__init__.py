@@ -8,10 +8,12 @@ from streamlight.pipeline.protocols import (
     FrameEnhancer,
     Interruptible,
     Prior,
+    Resettable,
     Sink,
     Source,
     WantsOriginal,
 )
+from streamlight.pipeline.rate import Rate
 from streamlight.pipeline.report import DropReason, Outcome, PipelineReport, Stage
 
 __all__ = [
@@ -29,6 +31,8 @@ __all__ = [
     "Policy",
     "Prior",
     "Quantiles",
+    "Rate",
+    "Resettable",
     "Sink",
     "Source",
     "Stage",

@@ -63,6 +63,7 @@ class RecordingSink:
         segment_s: float | None = None,
         encoding: LiveEncoding | None = None,
         overwrite: bool = False,
+        continues: bool = False,
         now: Callable[[], datetime] = datetime.now,
     ) -> None:
         """Check where to record; the first file is begun with the first frame.
@@ -75,6 +76,7 @@ class RecordingSink:
             segment_s: begin another file after so many seconds.
             encoding: quality and speed.
             overwrite: replace existing files.
+            continues: go on with what an earlier sink has recorded: beside it, never over it.
             now: the time for the names.
 
         Raises:
@@ -94,7 +96,8 @@ class RecordingSink:
         self._info, self._side = info, side
         self._segment_s = segment_s
         self._encoding = encoding or LiveEncoding()
-        self._overwrite = overwrite
+        self._overwrite = overwrite and not continues
+        self._continues = continues
         self._now = now
         self._sound: deque[av.Packet[Any]] = deque(maxlen=MOST_WAITING)
         self._segment: _Segment | None = None
@@ -177,7 +180,8 @@ class RecordingSink:
             raise SinkError(f"{self._target}: no such folder; create it with mkdir -p {folder}")
         if not os.access(folder, os.W_OK):
             raise SinkError(f"{self._target}: the folder {folder} cannot be written to")
-        if not self._is_stamped and self._target.exists() and not self._overwrite:
+        may_exist = self._is_stamped or self._overwrite or self._continues
+        if not may_exist and self._target.exists():
             raise SinkError(f"{self._target}: exists already; give another name, or --overwrite")
 
     @property

@@ -6,10 +6,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
 from streamlight.frame import Frame, StreamInfo
+from streamlight.sources.file import FileSource
+from streamlight.sources.side_streams import SideStreams
 
 
 class Recording(Protocol):
@@ -37,17 +40,32 @@ class RealtimeSource:
 
     A taker that is late gets the next frame at once; frames are never left out here, that is the
     business of who takes them. The recording belongs to this source, which closes it.
+
+    Attributes:
+        name: for people.
+        side: its sound; None without.
+        frames_overtaken: 0; in the form of `LiveSource`.
     """
 
     def __init__(
-        self, recording: Recording, *, reopen: Callable[[], Recording] | None = None
+        self,
+        recording: Recording,
+        *,
+        name: str = "recording",
+        side: SideStreams | None = None,
+        reopen: Callable[[], Recording] | None = None,
     ) -> None:
         """Play a recording.
 
         Args:
             recording: to play.
+            name: for people.
+            side: its sound, where somebody takes that.
             reopen: to loop, opens it anew after each end; the time goes on. None to end with it.
         """
+        self.name = name
+        self.side = side
+        self.frames_overtaken = 0
         self._recording = recording
         self._reopen = reopen
         self._stop = threading.Event()
@@ -61,6 +79,10 @@ class RealtimeSource:
     def recording(self) -> Recording:
         """What is being played; another one after each loop."""
         return self._recording
+
+    def connect(self) -> StreamInfo:
+        """Return `info`: a recording is open from the start."""
+        return self.info
 
     def __enter__(self) -> Self:
         """Return the source itself."""
@@ -116,3 +138,37 @@ class RealtimeSource:
             self._recording = self._reopen()
             shift = end
             segment += 1
+
+
+def play_file(
+    path: str | Path,
+    *,
+    loop: bool = False,
+    with_sound: bool = False,
+    start_s: float | None = None,
+    duration_s: float | None = None,
+) -> RealtimeSource:
+    """Open a video file as if it were a camera.
+
+    Args:
+        path: of the file.
+        loop: begin anew at its end, for ever; without sound.
+        with_sound: read the sound, which somebody has to take then: see `FileSource`.
+        start_s: leave out what is shown before.
+        duration_s: end after so many seconds of it.
+
+    Raises:
+        SourceError: the file is missing, unreadable, or not a video.
+    """
+
+    def open_file() -> FileSource:
+        return FileSource(
+            path,
+            start_s=start_s,
+            duration_s=duration_s,
+            copy_streams=with_sound and not loop,
+        )
+
+    file = open_file()
+    side = file.side if with_sound and not loop else None
+    return RealtimeSource(file, name=str(path), side=side, reopen=open_file if loop else None)

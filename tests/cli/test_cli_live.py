@@ -18,6 +18,7 @@ import pytest
 from cli_runs import OPENVINO, Run, environment, finish, read_json, run, run_here, start
 from ffprobe import Probe, needs_ffmpeg
 
+from streamlight.cameras.outputs import OutputSpec
 from streamlight.cli import live_run
 from streamlight.cli.live_log import live_log
 from streamlight.cli.live_settings import LiveSettings
@@ -340,12 +341,14 @@ def test_every_option_of_rtsp_arrives(monkeypatch: pytest.MonkeyPatch) -> None:
             "sampling": "area", "skip_bright": True,
         },
         look=Look(0.5, 1.0, "side"),
-        outputs=("a.mkv", "udp://h:1"),
+        outputs=OutputSpec(
+            targets=("a.mkv", "udp://h:1"),
+            has_virtual_camera=True,
+            segment_s=600,
+            overwrite=True,
+            encoding=LiveEncoding(crf=30, preset="fast", bitrate=2_000_000),
+        ),
         has_preview=True,
-        has_virtual_camera=True,
-        segment_s=600,
-        overwrite=True,
-        encoding=LiveEncoding(crf=30, preset="fast", bitrate=2_000_000),
         process_size=(360, 1 << 20),
         is_adaptive=True,
         target_fps=15,

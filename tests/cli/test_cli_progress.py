@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from cli_runs import DONE, FAST, dark_clip, run, start
 
-from streamlight.cli.progress import ProgressBar, Rate, describe, format_duration
+from streamlight.cli.progress import ProgressBar, describe, format_duration
+from streamlight.pipeline import Rate
 
 
 def read_terminal(*arguments: str | Path, cache: Path) -> tuple[int, str]:

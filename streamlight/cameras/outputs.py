@@ -1,35 +1,57 @@
-"""The sinks of a live run: recordings, streams, a virtual camera, a window."""
+"""The sinks of live pictures: recordings, streams, a virtual camera, and what is added to them."""
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from streamlight.cli.live_settings import LiveSettings
+from streamlight.errors import UsageError
 from streamlight.frame import StreamInfo
 from streamlight.pipeline import Branch
-from streamlight.sinks.preview import PreviewSink
+from streamlight.sinks.live_encoder import LiveEncoding
 from streamlight.sinks.recording import RecordingSink
 from streamlight.sinks.side_copies import Side, SideTee
 from streamlight.sinks.stream import StreamSink
 from streamlight.sinks.stream_target import is_stream_target
 from streamlight.sinks.virtual_camera import VirtualCameraSink
 from streamlight.sources.reconnect import LiveState
+from streamlight.urls import mask_url
 
 RECORDING_CAPACITY = 16
 """Frames that may wait for a recording, so that it rides out a busy disk."""
 
 
-def has_display() -> bool:
-    """Whether a window can be expected to open here."""
-    if sys.platform in ("darwin", "win32"):
-        return True
-    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputSpec:
+    """Where live pictures go.
+
+    Attributes:
+        targets: files to record to, and URLs or HLS playlists to stream to.
+        has_virtual_camera: whether to be a camera for other programs.
+        segment_s: length of the parts of recordings; None for one file.
+        overwrite: replace existing recordings.
+        encoding: of recordings and streams.
+    """
+
+    targets: tuple[str, ...] = ()
+    has_virtual_camera: bool = False
+    segment_s: float | None = None
+    overwrite: bool = False
+    encoding: LiveEncoding = field(default_factory=LiveEncoding)
+
+    def __post_init__(self) -> None:
+        """Check what contradicts itself.
+
+        Raises:
+            UsageError: it does.
+        """
+        for target in self.targets:
+            if self.targets.count(target) > 1:
+                raise UsageError(f"-o {mask_url(target)}: is given twice")
 
 
 class LiveOutputs:
@@ -37,14 +59,18 @@ class LiveOutputs:
 
     Attributes:
         branches: for a `FanOutSink`.
-        preview: the window; None without.
     """
 
-    def __init__(self, settings: LiveSettings) -> None:
-        """Prepare; nothing is opened yet."""
+    def __init__(self, spec: OutputSpec, *, continues: bool = False) -> None:
+        """Prepare; nothing is opened yet.
+
+        Args:
+            spec: what to open.
+            continues: whether an earlier run has recorded there: see `RecordingSink`.
+        """
         self.branches: list[Branch] = []
-        self.preview: PreviewSink | None = None
-        self._settings = settings
+        self._spec = spec
+        self._continues = continues
         self._recordings: list[RecordingSink] = []
         self._streams: list[StreamSink] = []
         self._open = ExitStack()
@@ -87,7 +113,7 @@ class LiveOutputs:
     def open(
         self, info: StreamInfo, side: Side | None, on_state: Callable[[str, LiveState], None]
     ) -> None:
-        """Open all but the window, which has to be drawn from then on.
+        """Open all that the specification names.
 
         Args:
             info: of the source.
@@ -98,68 +124,49 @@ class LiveOutputs:
             SinkError: an output cannot be written.
         """
         tee = SideTee(side) if side is not None else None
-        for output in self._settings.outputs:
+        for target in self._spec.targets:
             branch = tee.branch() if tee is not None else None
-            if is_stream_target(output):
-                self._open_stream(output, info, branch, on_state)
+            if is_stream_target(target):
+                self._open_stream(target, info, branch, on_state)
             else:
-                self._open_recording(output, info, branch)
-        if self._settings.has_virtual_camera:
+                self._open_recording(target, info, branch)
+        if self._spec.has_virtual_camera:
             camera = self._open.enter_context(VirtualCameraSink(info))
             self.branches.append(Branch("virtual camera", camera))
 
-    def open_preview(
-        self,
-        info: StreamInfo,
-        title: str,
-        on_strength: Callable[[float], None],
-        on_stop: Callable[[], None],
-    ) -> None:
-        """Open the window if one was asked for; in the main thread.
+    def add(self, branch: Branch) -> None:
+        """Take over one more sink: it is aborted with the others."""
+        self._open.callback(branch.sink.abort)
+        self.branches.append(branch)
 
-        Raises:
-            SinkError: pygame-ce is not installed, or there is no display.
-        """
-        if self._settings.has_preview:
-            self.preview = self._open.enter_context(
-                PreviewSink(
-                    info,
-                    title=title,
-                    strength=self._settings.look.strength,
-                    is_split=self._settings.look.compare == "none",
-                    on_strength=on_strength,
-                    on_stop=on_stop,
-                )
-            )
-            self.branches.append(Branch("preview", self.preview))
-
-    def _open_recording(self, output: str, info: StreamInfo, side: Side | None) -> None:
-        settings = self._settings
+    def _open_recording(self, target: str, info: StreamInfo, side: Side | None) -> None:
+        spec = self._spec
         sink = self._open.enter_context(
             RecordingSink(
-                output,
+                target,
                 info,
                 side,
-                segment_s=settings.segment_s,
-                encoding=settings.encoding,
-                overwrite=settings.overwrite,
+                segment_s=spec.segment_s,
+                encoding=spec.encoding,
+                overwrite=spec.overwrite,
+                continues=self._continues,
             )
         )
         self._recordings.append(sink)
-        self.branches.append(Branch(f"recording {output}", sink, capacity=RECORDING_CAPACITY))
+        self.branches.append(Branch(f"recording {target}", sink, capacity=RECORDING_CAPACITY))
 
     def _open_stream(
         self,
-        output: str,
+        target: str,
         info: StreamInfo,
         side: Side | None,
         on_state: Callable[[str, LiveState], None],
     ) -> None:
         sink = StreamSink(
-            output,
+            target,
             info,
             side,
-            encoding=self._settings.encoding,
+            encoding=self._spec.encoding,
             on_state=lambda state: on_state(sink.target.name, state),
         )
         self._open.enter_context(sink)

@@ -1,0 +1,1 @@
+"""Cameras that run: each with its source, its outputs and its share of one engine."""

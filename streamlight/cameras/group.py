@@ -1,0 +1,131 @@
+"""Many cameras in one process, with one engine between them."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Self
+
+from streamlight.backends import BackendInfo, choose
+from streamlight.backends.shared import SharedBackend
+from streamlight.cameras.camera import Camera, MessageCallback, StateCallback
+from streamlight.cameras.spec import CameraSpec
+from streamlight.errors import UsageError
+from streamlight.models.spec import ModelSpec
+
+logger = logging.getLogger(__name__)
+
+STOP_S = 3.0
+"""How long `stop` waits for cameras that do not answer."""
+
+
+class CameraGroup:
+    """Opens the network once, and runs cameras on it.
+
+        with CameraGroup([CameraSpec(name="door", source=...), ...]) as group:
+            group.start()
+            group.wait()
+
+    A camera more costs its frames; the weights are there once. When there is not time for all
+    frames, every camera gets the same share of the network's time.
+
+    Attributes:
+        cameras: by name, in the order of the specifications.
+        model: that runs.
+        info: what runs it.
+        reason: why this backend was chosen.
+    """
+
+    def __init__(
+        self,
+        specs: Sequence[CameraSpec],
+        *,
+        model: str = "auto",
+        backend: str = "auto",
+        device: str | None = None,
+        precision: str | None = None,
+        on_state: StateCallback | None = None,
+        on_message: MessageCallback | None = None,
+    ) -> None:
+        """Open the network; no camera begins yet.
+
+        Args:
+            specs: of the cameras, at least one, each with a name of its own.
+            model: see `Enhancer.open`.
+            backend: likewise.
+            device: likewise.
+            precision: likewise.
+            on_state: see `Camera`.
+            on_message: see `Camera`.
+
+        Raises:
+            BackendUnavailableError: the backend cannot run here.
+            UsageError: a name is unknown or taken twice, or there is no camera.
+        """
+        names = [spec.name.casefold() for spec in specs]
+        if not names:
+            raise UsageError("there is no camera; give at least one source")
+        for spec, name in zip(specs, names, strict=True):
+            if names.count(name) > 1:
+                raise UsageError(f"camera {spec.name}: the name is taken twice; choose another")
+        # One camera wants each picture soon; several want the most pictures in all.
+        choice = choose(model, backend, device, precision, 1 if len(specs) == 1 else None)
+        self.model: ModelSpec = choice.model
+        self.reason = choice.reason
+        self._shared = SharedBackend(choice.backend)
+        self.info: BackendInfo = self._shared.info
+        self._cameras = {
+            spec.name: Camera(
+                spec,
+                self._shared.lease(spec.name),
+                choice.model,
+                on_state=on_state,
+                on_message=on_message,
+            )
+            for spec in specs
+        }
+        self._is_started = False
+
+    def __enter__(self) -> Self:
+        """Return the group itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop all cameras and free the device."""
+        self.stop()
+
+    @property
+    def cameras(self) -> Mapping[str, Camera]:
+        """The cameras by name."""
+        return self._cameras
+
+    def start(self) -> None:
+        """Begin; returns at once, the cameras connect by themselves."""
+        self._is_started = True
+        for camera in self._cameras.values():
+            camera.start()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait until every camera has ended by itself, or the time is over; say which."""
+        deadline = time.monotonic() + timeout_s
+        cameras = self._cameras.values()
+        return all(camera.join(max(0.0, deadline - time.monotonic())) for camera in cameras)
+
+    def stop(self) -> None:
+        """Stop all cameras, complete their recordings, and free the device.
+
+        Waits at most `STOP_S`, and the time that outputs need to finish, for what does not answer.
+        """
+        for camera in self._cameras.values():
+            camera.stop()
+        if self._is_started and not self.wait(STOP_S):
+            late = [name for name, camera in self._cameras.items() if not camera.join(0)]
+            logger.warning("did not end within %g s: %s", STOP_S, ", ".join(late))
+        self._shared.close()

@@ -1,0 +1,151 @@
+"""Where the pictures of a camera come from, and how that is opened."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from fractions import Fraction
+from pathlib import Path
+from typing import Protocol
+
+from streamlight.errors import UsageError
+from streamlight.frame import Frame, StreamInfo
+from streamlight.sinks.side_copies import Side
+from streamlight.sources.camera import CameraSource
+from streamlight.sources.live import LiveSource
+from streamlight.sources.live_options import LiveOptions
+from streamlight.sources.realtime import RealtimeSource, play_file
+from streamlight.sources.reconnect import LiveState
+from streamlight.urls import mask_url
+
+StateCallback = Callable[[LiveState], None]
+
+_DEVICE = re.compile(r"/dev/video\d+|\d+")
+
+
+class LiveInput(Protocol):
+    """A source of live pictures: a `LiveSource`, `CameraSource` or `RealtimeSource`."""
+
+    name: str
+
+    @property
+    def info(self) -> StreamInfo:
+        """What the stream is, by its first picture."""
+        ...
+
+    @property
+    def frames_overtaken(self) -> int:
+        """Pictures thrown away because newer ones came before they were taken."""
+        ...
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Yield the frames as they come."""
+        ...
+
+    def connect(self) -> StreamInfo:
+        """Connect and wait for the first picture."""
+        ...
+
+    def interrupt(self) -> None:
+        """End `connect` and the iteration soon."""
+        ...
+
+    def close(self) -> None:
+        """Let go of it."""
+        ...
+
+
+class SourceKind(StrEnum):
+    """What a source is."""
+
+    URL = "url"
+    """A network stream."""
+
+    DEVICE = "device"
+    """A camera of this computer."""
+
+    FILE = "file"
+    """A video file, played at its own pace."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceSpec:
+    """Where live pictures come from.
+
+    Attributes:
+        address: a URL; "/dev/video0", a number, or "device:NAME" for a camera of this computer;
+            otherwise a file, or "file:PATH".
+        live: how to connect to a URL.
+        size: width and height to ask a camera for; None for the driver's choice.
+        fps: frames per second to ask a camera for.
+        pixel_format: to ask a camera for, such as "mjpeg".
+        loop: whether a file begins anew at its end.
+    """
+
+    address: str
+    live: LiveOptions = field(default_factory=LiveOptions)
+    size: tuple[int, int] | None = None
+    fps: Fraction | None = None
+    pixel_format: str | None = None
+    loop: bool = True
+
+    def __post_init__(self) -> None:
+        """Check the address.
+
+        Raises:
+            UsageError: it is empty.
+        """
+        if not self.location:
+            raise UsageError(
+                "a source is empty; expected a URL, a device such as /dev/video0, or a file"
+            )
+
+    @property
+    def kind(self) -> SourceKind:
+        """What it is, by its address."""
+        if "://" in self.address:
+            return SourceKind.URL
+        if self.address.startswith("device:") or _DEVICE.fullmatch(self.address):
+            return SourceKind.DEVICE
+        return SourceKind.FILE
+
+    @property
+    def location(self) -> str:
+        """The address without its prefix."""
+        return self.address.removeprefix("device:").removeprefix("file:")
+
+    @property
+    def name(self) -> str:
+        """The address for people, without secrets."""
+        return mask_url(self.address) if self.kind is SourceKind.URL else self.location
+
+
+def open_live(spec: SourceSpec, on_state: StateCallback, *, with_sound: bool) -> LiveInput:
+    """Prepare a source; `connect` then waits for its first picture.
+
+    Args:
+        spec: of the source.
+        on_state: told what the connection to a URL does.
+        with_sound: whether somebody takes the sound (`side_of`).
+
+    Raises:
+        SourceError: a file is missing or no video.
+        UsageError: the specification makes no sense.
+    """
+    match spec.kind:
+        case SourceKind.URL:
+            return LiveSource(spec.address, spec.live, on_state=on_state)
+        case SourceKind.DEVICE:
+            return CameraSource(
+                spec.location, size=spec.size, fps=spec.fps, pixel_format=spec.pixel_format
+            )
+    return play_file(Path(spec.location), loop=spec.loop, with_sound=with_sound)
+
+
+def side_of(source: LiveInput) -> Side | None:
+    """Return the sound of a source; None where it has none."""
+    if isinstance(source, RealtimeSource):
+        return source.side
+    return source.side if isinstance(source, LiveSource) else None
