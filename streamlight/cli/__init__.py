@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from streamlight.cli import doctor, evaluate, export, file, info, live, models
+from streamlight.cli import doctor, evaluate, export, file, info, live, models, run, serve
 from streamlight.cli.grouped_help import GroupedCommand
 
 __all__ = ["app", "main"]
@@ -25,6 +25,8 @@ app.command("file", cls=GroupedCommand, epilog=file.EXAMPLES)(file.enhance)
 app.command("evaluate", cls=GroupedCommand, epilog=evaluate.EXAMPLES)(evaluate.evaluate)
 app.command("webcam", cls=GroupedCommand, epilog=live.WEBCAM_EXAMPLES)(live.webcam)
 app.command("rtsp", cls=GroupedCommand, epilog=live.RTSP_EXAMPLES)(live.rtsp)
+app.command("serve", cls=GroupedCommand, epilog=serve.EXAMPLES)(serve.serve)
+app.command("run", cls=GroupedCommand, epilog=run.EXAMPLES)(run.run)
 app.command("info", cls=GroupedCommand)(info.info)
 app.command("doctor", cls=GroupedCommand)(doctor.doctor)
 app.command("models", cls=GroupedCommand)(models.models)

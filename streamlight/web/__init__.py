@@ -1,0 +1,1 @@
+"""The live page: pictures, controls, figures. Needs the extra `web`."""
