@@ -39,7 +39,8 @@ PUBLIC = [
 
 LAYERS = [
     {"__main__"},
-    {"cli", "web"},
+    {"cli"},
+    {"web"},
     {"api", "batch"},
     {"pictures", "resume", "verify"},
     {"training", "evaluation", "verify", "batch"},
@@ -78,6 +79,10 @@ ONLY_IN: dict[str, set[str]] = {
     "rich": {"cli"},
     "PIL": {"sources", "sinks"},
     "pygame": {"sinks/preview.py", "sinks/preview_overlay.py", "sinks/preview_window.py"},
+    "starlette": {"web"},
+    "uvicorn": {"web"},
+    "aiortc": {"web"},
+    "prometheus_client": {"web"},
     "pyvirtualcam": {"sinks/virtual_camera.py"},
     "cv2": {"evaluation", "cli/evaluate.py", "sources/camera_opencv.py"},
 }

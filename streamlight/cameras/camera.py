@@ -101,6 +101,12 @@ class Camera:
         return self._state
 
     @property
+    def rotation(self) -> int:
+        """Degrees counter-clockwise that viewers must turn its pictures by; see `StreamInfo`."""
+        run = self._run
+        return 0 if run is None else run.rotation
+
+    @property
     def controls(self) -> Controls:
         """How its pictures look."""
         return self._controls

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from streamlight.adaptive import AdaptiveEnhancer, ScaledEnhancer
+from streamlight.backends import CPU_MODEL
 from streamlight.cameras.controls import Controls
 from streamlight.cameras.outputs import LiveOutputs
 from streamlight.cameras.source import LiveInput
@@ -94,6 +95,11 @@ class CameraRun:
         """Frames per second of the last seconds."""
         return self._fps
 
+    @property
+    def rotation(self) -> int:
+        """Of the source's pictures, see `StreamInfo`."""
+        return self._source.info.rotation
+
     def apply(self, controls: Controls) -> None:
         """Change how the pictures look, from the next frame on; any thread may call it."""
         self._enhancer.smoothing_s = controls.smoothing_s
@@ -122,7 +128,7 @@ class CameraRun:
         Raises:
             StreamlightError: of whatever failed first.
         """
-        _warm_up(self._enhancer, self._source.info)
+        warm_up(self._enhancer, self._source.info)
         self._overtaken_before = self._source.frames_overtaken  # by the preparations
         sinks = FanOutSink(self._outputs.branches, strict=strict, on_failure=on_failure)
         self._sinks = sinks
@@ -132,7 +138,7 @@ class CameraRun:
             self._fps = self._rate.update(report)
             if report.advice is not None and not self._is_advised:
                 self._is_advised = True
-                on_message(report.advice)
+                on_message(fitting(report.advice, self._enhancer))
             for note in self._outputs.notes[self._told_notes :]:
                 self._told_notes += 1
                 on_message(note)
@@ -174,13 +180,19 @@ class CameraRun:
             "source_fps": float(info.rate) if info.rate else None,
             "latency": report.latency if report else None,
             "process_factor": self._scaled.factor,
-            "advice": report.advice if report else None,
+            "advice": fitting(report.advice, self._enhancer) if report and report.advice else None,
             "outputs": tuple(self._sinks.reports()) if self._sinks else (),
             "notes": tuple(self._outputs.notes),
         }
 
 
-def _warm_up(enhancer: Enhancer, info: StreamInfo) -> None:
+def fitting(advice: str, enhancer: Enhancer | None) -> str:
+    """Leave out of an advice what is done already."""
+    is_fast = enhancer is not None and enhancer.model.name == CPU_MODEL
+    return advice.replace(f"--model {CPU_MODEL} or ", "") if is_fast else advice
+
+
+def warm_up(enhancer: Enhancer, info: StreamInfo) -> None:
     """Let the first picture be as fast as the others."""
     dtype = np.uint16 if info.bits > 8 else np.uint8
     enhancer(np.zeros((info.height, info.width, 3), dtype))

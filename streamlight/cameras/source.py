@@ -10,7 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
 
-from streamlight.errors import UsageError
+from streamlight.errors import SourceError, UsageError
 from streamlight.frame import Frame, StreamInfo
 from streamlight.sinks.side_copies import Side
 from streamlight.sources.camera import CameraSource
@@ -75,13 +75,15 @@ class SourceSpec:
     """Where live pictures come from.
 
     Attributes:
-        address: a URL; "/dev/video0", a number, or "device:NAME" for a camera of this computer;
-            otherwise a file, or "file:PATH".
+        address: a URL; "/dev/video0", a number, or "device:NAME" for a camera of this computer,
+            "device:" for the first; otherwise a file, or "file:PATH".
         live: how to connect to a URL.
         size: width and height to ask a camera for; None for the driver's choice.
         fps: frames per second to ask a camera for.
         pixel_format: to ask a camera for, such as "mjpeg".
         loop: whether a file begins anew at its end.
+        start_s: leave out what a file shows before.
+        duration_s: end after so many seconds of a file, or begin it anew.
     """
 
     address: str
@@ -90,6 +92,8 @@ class SourceSpec:
     fps: Fraction | None = None
     pixel_format: str | None = None
     loop: bool = True
+    start_s: float | None = None
+    duration_s: float | None = None
 
     def __post_init__(self) -> None:
         """Check the address.
@@ -97,7 +101,7 @@ class SourceSpec:
         Raises:
             UsageError: it is empty.
         """
-        if not self.location:
+        if not self.location and self.kind is not SourceKind.DEVICE:
             raise UsageError(
                 "a source is empty; expected a URL, a device such as /dev/video0, or a file"
             )
@@ -119,7 +123,19 @@ class SourceSpec:
     @property
     def name(self) -> str:
         """The address for people, without secrets."""
-        return mask_url(self.address) if self.kind is SourceKind.URL else self.location
+        if self.kind is SourceKind.URL:
+            return mask_url(self.address)
+        return self.location or "camera"
+
+
+def check_file(spec: SourceSpec) -> None:
+    """Find a wrong name before anything is opened.
+
+    Raises:
+        SourceError: the source is a file, and there is none.
+    """
+    if spec.kind is SourceKind.FILE and not Path(spec.location).is_file():
+        raise SourceError(f"{spec.location}: no such file")
 
 
 def open_live(spec: SourceSpec, on_state: StateCallback, *, with_sound: bool) -> LiveInput:
@@ -139,9 +155,18 @@ def open_live(spec: SourceSpec, on_state: StateCallback, *, with_sound: bool) ->
             return LiveSource(spec.address, spec.live, on_state=on_state)
         case SourceKind.DEVICE:
             return CameraSource(
-                spec.location, size=spec.size, fps=spec.fps, pixel_format=spec.pixel_format
+                spec.location or None,
+                size=spec.size,
+                fps=spec.fps,
+                pixel_format=spec.pixel_format,
             )
-    return play_file(Path(spec.location), loop=spec.loop, with_sound=with_sound)
+    return play_file(
+        Path(spec.location),
+        loop=spec.loop,
+        with_sound=with_sound,
+        start_s=spec.start_s,
+        duration_s=spec.duration_s,
+    )
 
 
 def side_of(source: LiveInput) -> Side | None:

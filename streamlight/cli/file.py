@@ -3,7 +3,10 @@
 from pathlib import Path
 from typing import Any, cast
 
+import typer
+
 from streamlight.cli import file_options as options
+from streamlight.cli import live_options
 from streamlight.cli.errors import one_line_errors
 from streamlight.cli.options import Debug, start_log
 
@@ -15,6 +18,7 @@ Examples:
   streamlight file night.mp4 -o out.mp4 --start 1:30 --duration 20 --verify frames
   streamlight file holiday/ -o bright/ --skip-existing
   streamlight file night.jpg frame_%05d.png -o bright/
+  streamlight file night.mp4 --realtime --loop --web 8080
 
 \b
 Exit codes: 0 done, 1 failed, 2 wrong arguments, 3 --verify found differences,
@@ -23,6 +27,7 @@ Exit codes: 0 done, 1 failed, 2 wrong arguments, 3 --verify found differences,
 
 
 def enhance(
+    context: typer.Context,
     sources: options.Sources,
     output: options.Output = None,
     overwrite: options.Overwrite = False,
@@ -60,6 +65,12 @@ def enhance(
     encoder_option: options.EncoderOption = None,
     post_filter: options.PostFilter = None,
     quality: options.Quality = None,
+    realtime: options.Realtime = False,
+    loop: options.Loop = False,
+    preview: live_options.Preview = False,
+    web: live_options.Web = None,
+    process_size: live_options.ProcessSize = None,
+    adaptive: live_options.Adaptive = False,
     strict: options.Strict = False,
     keep_partial: options.KeepPartial = False,
     resume: options.Resume = False,
@@ -77,6 +88,7 @@ def enhance(
         start_log(debug)
         from streamlight.cli.file_batch import FileBatch
         from streamlight.cli.file_job import FileJob
+        from streamlight.cli.file_realtime import check_realtime, play
         from streamlight.cli.times import parse_time
         from streamlight.look import Look
         from streamlight.memory import parse_memory
@@ -84,6 +96,10 @@ def enhance(
         from streamlight.sinks.options import parse_bitrate
         from streamlight.sources import ReaderOptions
 
+        check_realtime(context, realtime)
+        if realtime:
+            play(context, sources, debug=debug)
+            return
         job = FileJob(
             network={
                 "model": model,

@@ -9,6 +9,7 @@ from streamlight.models import MODELS
 
 OUTPUT, NETWORK, LOOK, TIME = "Output", "Network", "Look", "Over time"
 INPUT, ENCODER, SCRIPTS = "Reading", "Encoder", "Failures and scripts"
+REALTIME = "As if live"
 
 
 def _option(*names: str, panel: str | None = None, **settings: Any) -> Any:
@@ -92,6 +93,16 @@ Output = Annotated[
         "folder for several inputs.  [default: beside the input, .bright before its extension]",
     ),
 ]
+Realtime = Annotated[
+    bool,
+    _option(
+        "--realtime",
+        help="Play a video at its own pace as if it were a camera: to a window, a page, -o FILE "
+        "or -o URL. What is too much for the network is left out.",
+        panel=REALTIME,
+    ),
+]
+Loop = Annotated[bool, _option("--loop", help="Of --realtime: again and again.", panel=REALTIME)]
 Overwrite = Annotated[bool, _option("--overwrite", "-y", help="Replace an existing output.")]
 Pattern = Annotated[
     str,

@@ -17,6 +17,7 @@ Examples:
   streamlight rtsp rtsp://user:password@camera/stream
   streamlight rtsp rtsp://camera/stream -o night.mkv --segment 10m
   streamlight rtsp rtsp://camera/stream --preview -o rtmp://server/live/key
+  streamlight rtsp rtsp://camera/stream --web 8080
   streamlight rtsp https://host/list.m3u8 -o live/index.m3u8 --wait-for-source
 
 \b
@@ -41,6 +42,7 @@ Exit codes: 0 done, 1 failed, 2 wrong arguments, 70 internal error,
 def rtsp(
     url: live_options.Url,
     preview: live_options.Preview = False,
+    web: live_options.Web = None,
     output: live_options.Outputs = None,
     virtual_camera: live_options.VirtualCamera = False,
     duration: live_options.Duration = None,
@@ -83,9 +85,9 @@ def rtsp(
     """
     with one_line_errors(debug):
         start_log(debug)
-        from streamlight.cli.live_run import LiveRun
+        from streamlight.cameras.source import SourceSpec
+        from streamlight.cli.live_command import carry_out
         from streamlight.errors import UsageError
-        from streamlight.sources.live import LiveSource
         from streamlight.sources.live_options import LiveOptions
         from streamlight.urls import mask_url
 
@@ -103,8 +105,9 @@ def rtsp(
             max_retries=max_retries,
             wait_for_source=wait_for_source,
         )
-        settings = _settings(
+        settings = live_settings(
             preview=preview,
+            web=web,
             output=output,
             virtual_camera=virtual_camera,
             duration=duration,
@@ -132,14 +135,13 @@ def rtsp(
             report=report,
             quiet=quiet,
         )
-        LiveRun(
-            lambda on_state: LiveSource(url, options, on_state=on_state), settings, debug=debug
-        ).carry_out()
+        carry_out(SourceSpec(address=url, live=options), settings, debug=debug)
 
 
 def webcam(
     list_: live_options.ListCameras = False,
     preview: live_options.Preview = False,
+    web: live_options.Web = None,
     output: live_options.Outputs = None,
     virtual_camera: live_options.VirtualCamera = False,
     duration: live_options.Duration = None,
@@ -182,13 +184,14 @@ def webcam(
         if list_:
             _print_cameras()
             return
-        from streamlight.cli.live_run import LiveRun
+        from streamlight.cameras.source import SourceSpec
+        from streamlight.cli.live_command import carry_out
         from streamlight.cli.live_settings import parse_rate, parse_size
-        from streamlight.sources.camera import CameraSource
 
         frame_size, rate = parse_size("--size", size), parse_rate("--fps", fps)
-        settings = _settings(
+        settings = live_settings(
             preview=preview,
+            web=web,
             output=output,
             virtual_camera=virtual_camera,
             duration=duration,
@@ -216,16 +219,19 @@ def webcam(
             report=report,
             quiet=quiet,
         )
-        LiveRun(
-            lambda _: CameraSource(device, size=frame_size, fps=rate, pixel_format=pixel_format),
-            settings,
-            debug=debug,
-        ).carry_out()
+        source = SourceSpec(
+            address=f"device:{device or ''}",
+            size=frame_size,
+            fps=rate,
+            pixel_format=pixel_format,
+        )
+        carry_out(source, settings, debug=debug)
 
 
-def _settings(
+def live_settings(
     *,
     preview: bool,
+    web: int | None,
     output: list[str] | None,
     virtual_camera: bool,
     duration: str | None,
@@ -265,8 +271,9 @@ def _settings(
     from streamlight.memory import parse_memory
     from streamlight.sinks.live_encoder import LiveEncoding
     from streamlight.sinks.options import parse_bitrate
+    from streamlight.web.settings import WebSettings
 
-    has_other = bool(output) or virtual_camera
+    has_other = bool(output) or virtual_camera or web is not None
     return LiveSettings(
         network={
             "model": model,
@@ -292,6 +299,7 @@ def _settings(
             ),
         ),
         has_preview=preview or (not has_other and has_display()),
+        web=None if web is None else WebSettings(port=web),
         process_size=parse_process_size(process_size),
         is_adaptive=adaptive,
         target_fps=target_fps,

@@ -1,9 +1,8 @@
 """What a live run says of itself."""
 
-from streamlight.backends import CPU_MODEL
-from streamlight.cli.live_report import LiveInput, LiveReport
+from streamlight.cameras.source import LiveInput
+from streamlight.cli.live_report import LiveReport
 from streamlight.cli.progress import format_duration
-from streamlight.enhance import Enhancer
 from streamlight.pipeline import BranchReport, PipelineReport
 from streamlight.sources.live import LiveSource
 from streamlight.sources.reconnect import LivePhase
@@ -48,13 +47,6 @@ def describe_figures(facts: LiveReport, report: PipelineReport) -> list[str]:
         f"dropped: {', '.join(drops) or 'none'}; reconnects: {facts.reconnects}"
     )
     return [total, *(_describe_sink(facts, sink) for sink in facts.sinks)]
-
-
-def fitting(advice: str, enhancer: Enhancer | None) -> str:
-    """Leave out of an advice what is done already."""
-    if enhancer is not None and enhancer.model.name == CPU_MODEL:
-        return advice.replace(f"--model {CPU_MODEL} or ", "")
-    return advice
 
 
 def _describe_sink(facts: LiveReport, sink: BranchReport) -> str:

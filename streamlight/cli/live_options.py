@@ -117,6 +117,10 @@ Preview = Annotated[
         "[default: without any other output]",
     ),
 ]
+Web = Annotated[
+    int | None,
+    _option("--web", metavar="PORT", help="Show it on a page, on this computer, at that port."),
+]
 Outputs = Annotated[
     list[str] | None,
     _option(

@@ -5,49 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
+from streamlight.cameras.source import LiveInput
 from streamlight.cli.errors import describe, exit_code
 from streamlight.cli.json_file import write_json
 from streamlight.cli.messages import one_line
 from streamlight.cli.run_report import SCHEMA
 from streamlight.cli.versions import versions
 from streamlight.enhance import Enhancer
-from streamlight.frame import StreamInfo
 from streamlight.pipeline import BranchReport, PipelineReport
 from streamlight.sources.live import LiveSource
-
-
-class LiveInput(Protocol):
-    """A source of live pictures: a `LiveSource` or a `CameraSource`."""
-
-    name: str
-
-    @property
-    def info(self) -> StreamInfo:
-        """What the stream is, by its first picture."""
-        ...
-
-    @property
-    def frames_overtaken(self) -> int:
-        """Pictures thrown away because newer ones came before they were taken."""
-        ...
-
-    def __iter__(self) -> Any:
-        """Yield the frames as they come."""
-        ...
-
-    def connect(self) -> StreamInfo:
-        """Connect and wait for the first picture."""
-        ...
-
-    def interrupt(self) -> None:
-        """End `connect` and the iteration soon."""
-        ...
-
-    def close(self) -> None:
-        """Let go of it."""
-        ...
 
 
 @dataclass(slots=True)

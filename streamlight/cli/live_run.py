@@ -8,21 +8,21 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import typer
 
 from streamlight.adaptive import AdaptiveEnhancer, ScaledEnhancer
 from streamlight.cameras.outputs import LiveOutputs
+from streamlight.cameras.run import fitting, warm_up
+from streamlight.cameras.source import LiveInput, StateCallback, side_of
 from streamlight.cli.errors import describe
 from streamlight.cli.live_log import live_log
 from streamlight.cli.live_messages import (
     describe_figures,
     describe_now,
     describe_source,
-    fitting,
 )
 from streamlight.cli.live_preview import open_preview
-from streamlight.cli.live_report import LiveInput, LiveReport
+from streamlight.cli.live_report import LiveReport
 from streamlight.cli.live_settings import LiveSettings
 from streamlight.cli.run_report import check_path
 from streamlight.cli.signals import StopSignals
@@ -32,7 +32,6 @@ from streamlight.errors import SinkError, StreamlightError
 from streamlight.frame import StreamInfo
 from streamlight.pipeline import Branch, FanOutSink, Outcome, Pipeline, PipelineReport, Rate
 from streamlight.sinks.preview import PreviewSink
-from streamlight.sources.live import LiveSource
 from streamlight.sources.reconnect import LivePhase, LiveState
 
 _NOTICE = "stopping; once more stops at once"
@@ -40,7 +39,6 @@ _USUAL_RATE = 25.0
 _STATUS_S = 0.25
 _WATCH_S = 0.1
 _DRAW_S = 1 / 60
-StateCallback = Callable[[LiveState], None]
 
 
 class LiveRun:
@@ -122,12 +120,11 @@ class LiveRun:
             self._connect()
             self._is_connecting = False
             info = self._source.info
-            side = self._source.side if isinstance(self._source, LiveSource) else None
-            self._outputs.open(info, side, self._take_state)
+            self._outputs.open(info, side_of(self._source), self._take_state)
             look = replace(self._settings.look, rotation=info.rotation)
             with Enhancer.open(**self._settings.network, look=look, parallel=1) as enhancer:
                 self._facts.enhancer = enhancer
-                _warm_up(enhancer, info)
+                warm_up(enhancer, info)
                 scaled = self._scaled(enhancer)
                 self._open_preview(info, scaled)
                 self._say(
@@ -314,12 +311,6 @@ class LiveRun:
     def _say(self, text: str) -> None:
         if not self._settings.is_quiet:
             self._line.say(text)
-
-
-def _warm_up(enhancer: Enhancer, info: StreamInfo) -> None:
-    """Let the first picture be as fast as the others."""
-    dtype = np.uint16 if info.bits > 8 else np.uint8
-    enhancer(np.zeros((info.height, info.width, 3), dtype))
 
 
 def _strength_of(enhancer: ScaledEnhancer) -> Callable[[float], None]:

@@ -12,6 +12,7 @@ from streamlight.cameras.outputs import OutputSpec
 from streamlight.cli.times import parse_time
 from streamlight.errors import UsageError
 from streamlight.look import Look
+from streamlight.web.settings import WebSettings
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 _ANY_SIDE = 1 << 20
@@ -27,6 +28,7 @@ class LiveSettings:
         look: strength, exposure, before-and-after picture.
         outputs: recordings, streams, a virtual camera.
         has_preview: whether to show a window.
+        web: how the live page is served; None for no page.
         process_size: most width and height for the network; None for the picture's own.
         is_adaptive: lower the size to process when the network is too slow.
         target_fps: of `is_adaptive`; None for the source's rate.
@@ -40,6 +42,7 @@ class LiveSettings:
     look: Look
     outputs: OutputSpec = field(default_factory=OutputSpec)
     has_preview: bool = False
+    web: WebSettings | None = None
     process_size: tuple[int, int] | None = None
     is_adaptive: bool = False
     target_fps: float | None = None
@@ -58,11 +61,15 @@ class LiveSettings:
             raise UsageError("--target-fps: is for --adaptive; give both, or neither")
         if self.target_fps is not None and not self.target_fps > 0:
             raise UsageError(f"--target-fps {self.target_fps:g}: must be more than 0")
+        if self.web is not None and self.has_preview:
+            raise UsageError("--web and --preview: show it in one of the two")
         outputs = self.outputs
-        if not (outputs.targets or self.has_preview or outputs.has_virtual_camera):
+        is_shown = self.has_preview or self.web is not None
+        if not (outputs.targets or is_shown or outputs.has_virtual_camera):
             raise UsageError(
-                "there is no output, and no display for a window; give -o FILE or -o URL, "
-                "--virtual-camera, or --preview where there is a display"
+                "there is no output, and no display for a window; give --web 8080 to watch it in "
+                "a browser, -o FILE or -o URL, --virtual-camera, or --preview where there is a "
+                "display"
             )
 
 

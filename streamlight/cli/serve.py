@@ -95,6 +95,7 @@ def serve(
     """
     with one_line_errors(debug):
         start_log(debug)
+        from streamlight.cameras.source import check_file
         from streamlight.cli.camera_names import names_of
         from streamlight.cli.camera_options import OPTIONS, camera_spec
         from streamlight.cli.group_run import GroupRun, GroupSettings
@@ -116,6 +117,8 @@ def serve(
             camera_spec(name, options | {"source": source})
             for name, source in names_of(sources).items()
         ]
+        for spec in specs:
+            check_file(spec.source)
         network = {
             "model": model,
             "backend": backend,

@@ -19,7 +19,7 @@ _MISSING_PACKAGE = (
 )
 _NO_DISPLAY = (
     "there is no display for a preview window{why}; "
-    "watch in a browser instead: use --web, or streamlight serve SOURCE"
+    "watch in a browser instead: --web 8080, or streamlight serve SOURCE"
 )
 _INVISIBLE = {"offscreen", "dummy", "evdev"}
 """Drivers that SDL falls back to when there is no screen."""

@@ -74,6 +74,8 @@ def test_the_options_of_file_are_grouped_and_its_examples_keep_their_lines() -> 
         "Over time",
         "Reading",
         "Encoder",
+        "As if live",
+        "Speed",
         "Failures and scripts",
     ]
     assert text.index("Network:") < text.index("--model") < text.index("Look:")
@@ -95,7 +97,18 @@ def test_the_examples_in_the_help_are_valid() -> None:
     [
         (
             "streamlight ",
-            {"file", "webcam", "rtsp", "info", "doctor", "models", "export", "evaluate"},
+            {
+                "file",
+                "webcam",
+                "rtsp",
+                "serve",
+                "run",
+                "info",
+                "doctor",
+                "models",
+                "export",
+                "evaluate",
+            },
         ),
         ("streamlight file --model ", {"auto", *MODELS}),
         ("streamlight file --backend ", {"auto", *BACKENDS}),
