@@ -74,7 +74,7 @@ def test_one_camera_dies_and_comes_back_while_the_other_goes_on(
             status = door.status()
     assert status.restarts == 0 and status.files == (target,)
     with av.open(target) as container:
-        times = [frame.pts for frame in container.decode(video=0)]
+        times = [frame.pts or 0 for frame in container.decode(video=0)]
     assert len(times) > 20 and np.diff(times).min() > 0
 
 

@@ -164,7 +164,7 @@ def test_a_camera_that_is_stopped_before_it_connects_ends_at_once() -> None:
         started = time.monotonic()
         camera.stop()
         assert camera.join(3) and time.monotonic() - started < 3
-    assert camera.state.phase is LivePhase.CLOSED
+        assert camera.status().phase is LivePhase.CLOSED
 
 
 def test_an_internal_error_is_a_failure_and_not_a_silent_end(tmp_path: Path) -> None:
