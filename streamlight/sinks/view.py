@@ -30,7 +30,9 @@ class View:
 
 
 def video_frame(frame: Frame, view: View, rotation: int = 0) -> av.VideoFrame:
-    """Return a frame for a video encoder: yuv420p, both sides even, limited BT.709.
+    """Return a frame for WebRTC: yuv420p, both sides even, in limited BT.601.
+
+    VP8 does not say what its colours are, and browsers take them for BT.601 at any size.
 
     Args:
         frame: with its `original` where the view compares; without, the result is shown twice.
@@ -43,7 +45,7 @@ def video_frame(frame: Frame, view: View, rotation: int = 0) -> av.VideoFrame:
         width,
         height * (2 if view.compare else 1),
         "yuv420p",
-        dst_colorspace="itu709",
+        dst_colorspace="itu601",
         interpolation=Interpolation.AREA,
     )
 

@@ -139,7 +139,6 @@ class Detail {
     const compare = this.root.querySelector(".compare");
     const form = this.root.querySelector(".controls");
     split.addEventListener("input", () => this.#split());
-    this.screen.addEventListener("fit", () => this.#split());
     this.resizing = new ResizeObserver(() => this.#split());
     this.resizing.observe(this.stage);
     compare.addEventListener("change", () => {
@@ -344,6 +343,7 @@ async function start() {
 }
 
 window.addEventListener("hashchange", show);
+document.addEventListener("fit", () => view?.update());
 // Nobody looks at a hidden page: its pictures would take the network's time.
 document.addEventListener("visibilitychange", () => {
   if (!document.hidden) return show();

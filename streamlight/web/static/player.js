@@ -78,9 +78,12 @@ export class Player {
     if (!this.aspect) this.screen.style.setProperty("--aspect", `${width} / ${height}`);
     // the size of what came, not what was asked for: pictures under way are still of the other kind
     const stacked = this.aspect > 0 && height / width > 1.4 / this.aspect;
+    const fitted = [this.kind, stacked, this.compare, this.screen.dataset.playing].join();
+    if (fitted === this.fitted) return; // as for most pictures
     this.screen.classList.toggle("stacked", stacked);
     this.screen.classList.toggle("compared", this.compare);
     this.screen.dataset.playing = this.kind;
+    this.fitted = [this.kind, stacked, this.compare, this.kind].join();
     this.screen.dispatchEvent(new CustomEvent("fit", { bubbles: true }));
   }
 
