@@ -4,10 +4,12 @@ import base64
 import hashlib
 import os
 import platform
+import shutil
 import tempfile
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import get_args
 
@@ -23,6 +25,14 @@ from streamlight.sinks.encoder_table import ENCODERS
 
 REQUIRED_ENCODER = "libx264"
 DECODERS = ("h264", "hevc", "vp9", "av1", "mpeg2video")
+
+
+_LIVE_PARTS = {
+    "live page": (("starlette", "uvicorn", "aiortc", "prometheus_client"), "web"),
+    "preview": (("pygame",), "preview"),
+    "virtual camera": (("pyvirtualcam",), "virtualcam"),
+}
+"""By name: the packages that each needs, and the extra that brings them."""
 
 
 class State(StrEnum):
@@ -53,6 +63,7 @@ def check_all() -> dict[str, list[Check]]:
     return {
         "backends": [check_backend(row) for row in BACKENDS.values()],
         **check_codecs(),
+        "live parts": check_live_parts(),
         "models": [check_model(spec) for spec in MODELS.values()],
         "folders": [check_cache()],
     }
@@ -68,6 +79,18 @@ def can_work(groups: dict[str, list[Check]]) -> bool:
     }
     has_backend = any(group == "backends" for group, _ in working)
     return has_backend and ("encoders", REQUIRED_ENCODER) in working
+
+
+def check_live_parts() -> list[Check]:
+    """Look for what only live outputs and sources need."""
+    checks = []
+    for name, (packages, extra) in _LIVE_PARTS.items():
+        missing = [package for package in packages if find_spec(package) is None]
+        install = f'pip install "streamlight[{extra}]" ({", ".join(missing)} missing)'
+        checks.append(Check(name, State.MISSING, install) if missing else Check(name, State.WORKS))
+    has_ffmpeg = shutil.which("ffmpeg") is not None
+    state = State.WORKS if has_ffmpeg else State.MISSING
+    return [*checks, Check("SRT", state, "" if has_ffmpeg else "install the program ffmpeg")]
 
 
 def check_backend(row: BackendRow) -> Check:

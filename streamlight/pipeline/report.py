@@ -195,15 +195,16 @@ class Recorder:
             self._latency.add(clock)
 
     def frames_dropped(self, count: int, reason: DropReason) -> None:
-        """Count frames that were thrown away; called by the decode thread, at every frame."""
-        self._drops[reason] += count
-        self._advisor.update(
-            time.monotonic(),
-            self._frames_in,
-            self._frames_out,
-            self._drops[DropReason.NETWORK_BUSY],
-            self._drops[DropReason.SINK_BUSY],
-        )
+        """Count frames that were thrown away; called at least at every frame of the source."""
+        with self._lock:
+            self._drops[reason] += count
+            self._advisor.update(
+                time.monotonic(),
+                self._frames_in,
+                self._frames_out,
+                self._drops[DropReason.NETWORK_BUSY],
+                self._drops[DropReason.SINK_BUSY],
+            )
 
     def snapshot(
         self,

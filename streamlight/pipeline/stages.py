@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+import math
 import queue
 import threading
 import time
@@ -25,6 +26,9 @@ from streamlight.pipeline.protocols import (
 from streamlight.pipeline.report import DropReason, Outcome, PipelineReport, Recorder, Stage
 
 logger = logging.getLogger(__name__)
+
+OVERLOAD_S = 1.0
+"""So long after a frame was dropped, only the newest one that waits is taken."""
 
 DECODING, ENHANCING, ENCODING = "decoding", "enhancing", "encoding"
 
@@ -56,7 +60,8 @@ class Run:
         self._parallel = enhancer.parallel
         self._recorder = Recorder(self._parallel)
 
-        is_live = policy is Policy.DROP_OLDEST
+        is_live = self._is_live = policy is Policy.DROP_OLDEST
+        self._dropped_at, self._drop_reason = -math.inf, DropReason.NETWORK_BUSY
         self._decoded: Channel[Frame] = Channel(capacity, policy)
         self._enhanced: Channel[Future[_Result]] = Channel(
             self._parallel if is_live else capacity + self._parallel
@@ -195,7 +200,7 @@ class Run:
                     break
                 self._recorder.frame_in()
                 reason = self._reason_to_wait()
-                self._recorder.frames_dropped(self._decoded.put(frame), reason)
+                self._note_dropped(self._decoded.put(frame), reason)
                 del frame
         finally:
             if isinstance(frames, Generator):
@@ -216,6 +221,8 @@ class Run:
         self._free_workers.get()
         segment = 0
         for frame in self._decoded:
+            if self._is_live:
+                frame = self._freshest(frame)
             self._at[ENHANCING] = f"frame {frame.index}"
             clock = None if frame.captured_at is None else FrameClock(frame.captured_at)
             if clock:
@@ -233,6 +240,22 @@ class Run:
             del result
             self._free_workers.get()
         self._enhanced.close()
+
+    def _freshest(self, frame: Frame) -> Frame:
+        """Take the newest frame that waits, where there is not time for all.
+
+        Elsewhere two that came at once are both shown: it was the network of the camera.
+        """
+        if time.monotonic() - self._dropped_at < OVERLOAD_S:
+            while len(self._decoded):
+                frame = self._decoded.get()
+                self._note_dropped(1, self._drop_reason)
+        return frame
+
+    def _note_dropped(self, count: int, reason: DropReason) -> None:
+        if count:
+            self._dropped_at, self._drop_reason = time.monotonic(), reason
+        self._recorder.frames_dropped(count, reason)
 
     def _reason_to_wait(self) -> DropReason:
         """Say what keeps the enhancer from taking a frame: its own work, or results not taken."""

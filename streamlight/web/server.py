@@ -84,12 +84,12 @@ class WebServer:
 
     @property
     def url(self) -> str:
-        """The address to open, with the token where one is needed."""
+        """The address to open; with the token where it was made here, and nobody knows it yet."""
         host = self._settings.host
         if host in ("0.0.0.0", "::", ""):  # noqa: S104 - compared, not bound
             host = socket.gethostname()
         host = f"[{host}]" if ":" in host else host
-        secret = self._settings.secret
+        secret = self._settings.secret if self._settings.token is None else None
         return f"http://{host}:{self.port}/" + (f"?token={secret}" if secret else "")
 
     def _run(self) -> None:

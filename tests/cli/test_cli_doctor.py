@@ -156,3 +156,15 @@ def test_models_names_missing_files(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     monkeypatch.setattr("streamlight.models.packaged.GRAPHS_FOLDER", tmp_path)
     assert "gladnet/estimate.onnx" in run_here("models").out
     assert checks.check_model(SPEC).state is State.MISSING
+
+
+def test_a_missing_live_part_names_the_extra_that_brings_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(checks, "find_spec", lambda name: None if name == "aiortc" else name)
+    monkeypatch.setattr("shutil.which", lambda program: None)
+    found = {check.name: check for check in checks.check_live_parts()}
+    assert found["live page"].state is State.MISSING
+    assert found["live page"].detail == 'pip install "streamlight[web]" (aiortc missing)'
+    assert found["preview"].state is State.WORKS
+    assert found["SRT"] == Check("SRT", State.MISSING, "install the program ffmpeg")

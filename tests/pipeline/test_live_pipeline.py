@@ -69,6 +69,29 @@ def test_latency_stays_bounded_when_the_network_is_too_slow(parallel: int) -> No
     assert report.latency.total.p50_ms < 2.8 * 30
 
 
+def test_where_not_all_can_be_shown_the_newest_is() -> None:
+    """A picture comes every 10 ms, and takes 25: none waits while a newer one is there."""
+    enhancer = FakeEnhancer(1, delay_s=lambda index: 0.025)
+    report = Pipeline(LiveSource(140, delay_s=0.01), enhancer, RecordingSink()).run()
+    assert report.frames_in == report.frames_out + report.frames_dropped == 140
+    assert report.latency is not None
+    queue = report.latency.parts[LatencyPart.QUEUE]
+    assert queue.p50_ms < 12, "the next one would have come after 10 ms"
+
+
+def test_frames_that_come_in_pairs_are_all_shown_where_there_is_time() -> None:
+    class Bursts(LiveSource):
+        def __iter__(self) -> Iterator[Frame]:
+            for frame in super().__iter__():
+                if frame.index % 2 == 0:
+                    time.sleep(0.06)
+                yield frame
+
+    enhancer = FakeEnhancer(1, delay_s=lambda index: 0.008)
+    report = Pipeline(Bursts(40), enhancer, RecordingSink()).run()
+    assert report.frames_dropped == 0
+
+
 def test_latency_stays_bounded_when_the_sink_is_too_slow() -> None:
     sink = RecordingSink(delay_s=0.03)
     report = Pipeline(LiveSource(100, delay_s=0.004), FakeEnhancer(1), sink).run()
