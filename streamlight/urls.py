@@ -7,7 +7,8 @@ MASK = "***"
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://[^\s'\"<>]+", re.IGNORECASE)
 _SCHEME = r"(?P<scheme>[a-z][a-z0-9+.-]*://)"
-_USER = re.compile(_SCHEME + r"[^/\s?#]*@", re.IGNORECASE)
+_USER = re.compile(_SCHEME + r"[^/\s?#]*@(?:\S*@)?", re.IGNORECASE)
+"""Up to the last @: a password that holds one may hold a / as well."""
 _BROKEN_USER = re.compile(_SCHEME + r"[^/\s?#@:\[]+:(?!\d*(?:[/?]|$))\S*@", re.IGNORECASE)
 """A password in which / ? or # is not percent-encoded. What follows the colon is no port."""
 

@@ -30,6 +30,7 @@ from streamlight.pipeline import Branch, DropReason
 from streamlight.sinks.broadcast import Broadcast
 from streamlight.sources.live import LiveSource
 from streamlight.sources.reconnect import Backoff, LivePhase, LiveState
+from streamlight.urls import mask_text
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ class Camera:
 
         Args:
             spec: what to do.
-            backend: its share of the network; not closed here.
+            backend: its share of the network, which it gives back at its end.
             model: that the backend runs.
             on_state: told every change of the camera's state, in one of its threads.
             on_message: told what people should know: an output that failed, advice, notes.
@@ -168,9 +169,11 @@ class Camera:
             self._live_on()
         except Exception as error:  # the thread's outermost frame
             logger.exception("the camera %s has failed", self.name)
-            self._enter(LivePhase.FAILED, f"internal error: {type(error).__name__}: {error}")
+            why = mask_text(f"internal error: {type(error).__name__}: {error}")
+            self._enter(LivePhase.FAILED, why)
         finally:
             self.broadcast.close()
+            self._backend.close()
 
     def _live_on(self) -> None:
         waits = self._restart.waits()
@@ -185,7 +188,8 @@ class Camera:
                 if self._is_lasting(error):
                     self._enter(LivePhase.FAILED, reason)
                     return
-                self._enter(LivePhase.RECONNECTING, reason)
+                was_there = self._run is not None
+                self._enter(LivePhase.RECONNECTING if was_there else LivePhase.CONNECTING, reason)
             else:
                 if not self._stop.is_set():
                     self._enter(LivePhase.ENDED)
@@ -193,8 +197,8 @@ class Camera:
                 break
             if time.monotonic() - began > self._restart.stable_s:
                 waits = self._restart.waits()
-            self._stop.wait(next(waits))
-            self._restarts += 1
+            if not self._stop.wait(next(waits)):
+                self._restarts += 1
         self._enter(LivePhase.CLOSED)
 
     def _run_once(self) -> None:
@@ -208,11 +212,13 @@ class Camera:
             self._source = source
         if self._stop.is_set():  # `stop` may have looked before there was a source
             source.interrupt()
-        outputs = LiveOutputs(spec.outputs, continues=self._restarts > 0)
+        # A service that is started again goes on beside what it recorded before.
+        continues = self._restarts > 0 or not spec.outputs.overwrite
+        outputs = LiveOutputs(spec.outputs, continues=continues)
         with closing(source), outputs:
             source.connect()
             outputs.open(source.info, side_of(source), self._take_output_state)
-            outputs.add(Branch("viewers", self.broadcast))
+            outputs.add(Branch("viewers", self.broadcast, is_optional=True))
             enhancer = Enhancer(
                 self._backend,
                 self._model,
@@ -250,7 +256,8 @@ class Camera:
     # What it tells
 
     def _enter(self, phase: LivePhase, reason: str = "") -> None:
-        self._take_state(LiveState(phase, reason))
+        since = self._state.since if phase is self._state.phase else time.time()
+        self._take_state(LiveState(phase, reason, since))
 
     def _take_state(self, state: LiveState) -> None:
         self._state = state
@@ -267,7 +274,7 @@ class Camera:
             self._tell(f"{name}: {state.reason}; {state.phase.value}")
 
     def _lose_output(self, name: str, error: BaseException) -> None:
-        self._tell(f"{name}: {error}; the other outputs go on")
+        self._tell(mask_text(f"{name}: {error}"))
 
     def _tell(self, text: str) -> None:
         if self._on_message is not None:

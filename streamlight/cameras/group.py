@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -14,11 +15,40 @@ from streamlight.cameras.camera import Camera, MessageCallback, StateCallback
 from streamlight.cameras.spec import CameraSpec
 from streamlight.errors import UsageError
 from streamlight.models.spec import ModelSpec
+from streamlight.urls import mask_url
 
 logger = logging.getLogger(__name__)
 
-STOP_S = 3.0
-"""How long `stop` waits for cameras that do not answer."""
+STOP_S = 12.0
+"""How long `stop` waits at most: recordings on a slow disk have 10 s to be completed."""
+
+
+def check_together(specs: Sequence[CameraSpec]) -> None:
+    """Check that cameras do not get in each other's way.
+
+    Raises:
+        UsageError: there is none, or two have the same name or the same output.
+    """
+    if not specs:
+        raise UsageError("there is no camera; give at least one source")
+    names: set[str] = set()
+    outputs: dict[str, str] = {}
+    for spec in specs:
+        if spec.name.casefold() in names:
+            raise UsageError(f"camera {spec.name}: the name is taken twice; choose another")
+        names.add(spec.name.casefold())
+        targets = [
+            target if "://" in target else str(Path(target).absolute())
+            for target in spec.outputs.targets
+        ]
+        if spec.outputs.has_virtual_camera:
+            targets.append("the virtual camera")
+        for target in targets:
+            other = outputs.setdefault(target, spec.name)
+            if other != spec.name:
+                raise UsageError(
+                    f"camera {spec.name}: {mask_url(target)} is an output of {other} already"
+                )
 
 
 class CameraGroup:
@@ -64,12 +94,7 @@ class CameraGroup:
             BackendUnavailableError: the backend cannot run here.
             UsageError: a name is unknown or taken twice, or there is no camera.
         """
-        names = [spec.name.casefold() for spec in specs]
-        if not names:
-            raise UsageError("there is no camera; give at least one source")
-        for spec, name in zip(specs, names, strict=True):
-            if names.count(name) > 1:
-                raise UsageError(f"camera {spec.name}: the name is taken twice; choose another")
+        check_together(specs)
         # One camera wants each picture soon; several want the most pictures in all.
         choice = choose(model, backend, device, precision, 1 if len(specs) == 1 else None)
         self.model: ModelSpec = choice.model
@@ -121,7 +146,8 @@ class CameraGroup:
     def stop(self) -> None:
         """Stop all cameras, complete their recordings, and free the device.
 
-        Waits at most `STOP_S`, and the time that outputs need to finish, for what does not answer.
+        Sources and viewers that do not answer hold it up by less than 3 s; recordings that are
+        being completed by at most `STOP_S`.
         """
         for camera in self._cameras.values():
             camera.stop()

@@ -13,10 +13,10 @@ from streamlight.errors import UsageError
 from streamlight.frame import StreamInfo
 from streamlight.pipeline import Branch
 from streamlight.sinks.live_encoder import LiveEncoding
-from streamlight.sinks.recording import RecordingSink
+from streamlight.sinks.recording import RecordingSink, check_target
 from streamlight.sinks.side_copies import Side, SideTee
 from streamlight.sinks.stream import StreamSink
-from streamlight.sinks.stream_target import is_stream_target
+from streamlight.sinks.stream_target import StreamTarget, is_stream_target
 from streamlight.sinks.virtual_camera import VirtualCameraSink
 from streamlight.sources.reconnect import LiveState
 from streamlight.urls import mask_url
@@ -52,6 +52,19 @@ class OutputSpec:
         for target in self.targets:
             if self.targets.count(target) > 1:
                 raise UsageError(f"-o {mask_url(target)}: is given twice")
+
+
+def check_outputs(spec: OutputSpec) -> None:
+    """Find what cannot be written before any picture comes.
+
+    Raises:
+        SinkError: a file has no such extension or no such folder, or nothing can be sent to a URL.
+    """
+    for target in spec.targets:
+        if is_stream_target(target):
+            StreamTarget.parse(target)
+        else:
+            check_target(Path(target))
 
 
 class LiveOutputs:

@@ -100,6 +100,11 @@ class CameraRun:
         """Of the source's pictures, see `StreamInfo`."""
         return self._source.info.rotation
 
+    @property
+    def notes(self) -> list[str]:
+        """What the user should know of the outputs and of the network."""
+        return [*self._outputs.notes, *self._enhancer.notes]
+
     def apply(self, controls: Controls) -> None:
         """Change how the pictures look, from the next frame on; any thread may call it."""
         self._enhancer.smoothing_s = controls.smoothing_s
@@ -128,7 +133,7 @@ class CameraRun:
         Raises:
             StreamlightError: of whatever failed first.
         """
-        warm_up(self._enhancer, self._source.info)
+        warm_up(self._scaled, self._source.info)
         self._overtaken_before = self._source.frames_overtaken  # by the preparations
         sinks = FanOutSink(self._outputs.branches, strict=strict, on_failure=on_failure)
         self._sinks = sinks
@@ -139,7 +144,7 @@ class CameraRun:
             if report.advice is not None and not self._is_advised:
                 self._is_advised = True
                 on_message(fitting(report.advice, self._enhancer))
-            for note in self._outputs.notes[self._told_notes :]:
+            for note in self.notes[self._told_notes :]:
                 self._told_notes += 1
                 on_message(note)
 
@@ -182,7 +187,7 @@ class CameraRun:
             "process_factor": self._scaled.factor,
             "advice": fitting(report.advice, self._enhancer) if report and report.advice else None,
             "outputs": tuple(self._sinks.reports()) if self._sinks else (),
-            "notes": tuple(self._outputs.notes),
+            "notes": tuple(self.notes),
         }
 
 
@@ -192,7 +197,8 @@ def fitting(advice: str, enhancer: Enhancer | None) -> str:
     return advice.replace(f"--model {CPU_MODEL} or ", "") if is_fast else advice
 
 
-def warm_up(enhancer: Enhancer, info: StreamInfo) -> None:
+def warm_up(enhancer: ScaledEnhancer, info: StreamInfo) -> None:
     """Let the first picture be as fast as the others."""
-    dtype = np.uint16 if info.bits > 8 else np.uint8
-    enhancer(np.zeros((info.height, info.width, 3), dtype))
+    picture = np.zeros((info.height, info.width, 3), np.uint16 if info.bits > 8 else np.uint8)
+    enhancer.reconstruct(picture, enhancer.estimate(picture, 0.0))
+    enhancer.reset()

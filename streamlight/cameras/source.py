@@ -22,6 +22,9 @@ from streamlight.urls import mask_url
 
 StateCallback = Callable[[LiveState], None]
 
+_BROKEN_URL = re.compile(r"(?!file:|device:)[a-z][a-z0-9+.-]+:/(?!/)", re.IGNORECASE)
+"""Taken for a file, its password would be shown."""
+
 _DEVICE = re.compile(r"/dev/video\d+|\d+")
 
 
@@ -99,8 +102,11 @@ class SourceSpec:
         """Check the address.
 
         Raises:
-            UsageError: it is empty.
+            UsageError: it is empty, or a URL that lacks a slash.
         """
+        if _BROKEN_URL.match(self.address):
+            scheme = self.address.partition(":")[0]
+            raise UsageError(f"a source begins with {scheme}:/; expected two slashes: {scheme}://")
         if not self.location and self.kind is not SourceKind.DEVICE:
             raise UsageError(
                 "a source is empty; expected a URL, a device such as /dev/video0, or a file"

@@ -11,6 +11,9 @@ from streamlight.cameras.controls import Controls
 from streamlight.pipeline import BranchReport, LatencyReport
 from streamlight.sources.reconnect import LivePhase
 
+MOST_FILES = 10
+"""Of a camera that records in parts, `to_dict` names the newest."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CameraStatus:
@@ -86,7 +89,8 @@ class CameraStatus:
             "process_factor": self.process_factor,
             "advice": self.advice,
             "outputs": [output.to_dict() for output in self.outputs],
-            "files": [str(path) for path in self.files],
+            "files": [str(path) for path in self.files[-MOST_FILES:]],
+            "files_count": len(self.files),
             "notes": list(self.notes),
             "viewers": self.viewers,
             "controls": self.controls.to_dict(),

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from streamlight.cameras.source import SourceKind, SourceSpec
 from streamlight.errors import UsageError
+from streamlight.urls import mask_url
 
 _NAMED = re.compile(r"([A-Za-z0-9][A-Za-z0-9_-]{0,62})=(.+)")
 _MOST = 40
@@ -28,7 +29,7 @@ def names_of(sources: Sequence[str]) -> dict[str, str]:
         match = _NAMED.fullmatch(source)
         if match:
             name, address = match.groups()
-            if name in named:
+            if name.casefold() in {other.casefold() for other in named}:
                 raise UsageError(f"{name}: is the name of two sources; choose another")
             named[name] = address
     result: dict[str, str] = {}
@@ -39,18 +40,26 @@ def names_of(sources: Sequence[str]) -> dict[str, str]:
             continue
         name = base = _name_of(SourceSpec(address=source))
         number = 2
-        while name in named or name in result:
+        taken = {other.casefold() for other in (*named, *result)}
+        while name.casefold() in taken:
             name = f"{base}-{number}"
             number += 1
         result[name] = source
     return result
 
 
+def _host_of(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or url.partition(":")[0]
+    except ValueError:  # brackets that belong to a password
+        return url.partition(":")[0]
+
+
 def _name_of(source: SourceSpec) -> str:
     match source.kind:
         case SourceKind.URL:
             # never the path or the query: a stream's key may be in it
-            text = urlsplit(source.address).hostname or source.address.split(":")[0]
+            text = _host_of(mask_url(source.address))
         case SourceKind.DEVICE:
             text = "camera" + source.location if source.location.isdecimal() else source.location
             text = text.removeprefix("/dev/")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from streamlight.cameras.controls import Controls
+from streamlight.cameras.controls import MOST_SMOOTHING_S, Controls
 from streamlight.cameras.outputs import OutputSpec
 from streamlight.cameras.source import SourceSpec
 from streamlight.cameras.spec import CameraSpec
@@ -20,6 +20,7 @@ from streamlight.sinks.live_encoder import LiveEncoding
 from streamlight.sinks.options import parse_bitrate
 from streamlight.smoothing import DEFAULT_TIME_CONSTANT_S
 from streamlight.sources.live_options import LiveOptions
+from streamlight.urls import mask_text
 from streamlight.view import SAMPLING
 
 
@@ -41,17 +42,20 @@ class Option:
 def _of_type(kind: type, expected: str, default: Any) -> Option:
     def read(value: Any) -> Any:
         if type(value) is not kind:
-            raise UsageError(f"expected {expected}, got {_say(value)}")
+            raise UsageError(f"expected {expected}, got {say_value(value)}")
         return value
 
     return Option(default, expected, read)
 
 
-def _number(expected: str, default: float | None, least: float, above: bool = False) -> Option:
+def _number(
+    expected: str, default: float | None, least: float, most: float = math.inf, above: bool = False
+) -> Option:
     def read(value: Any) -> float:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not is_number or not math.isfinite(value) or value < least or (above and value == least):
-            raise UsageError(f"expected {expected}, got {_say(value)}")
+        is_finite = is_number and math.isfinite(value)
+        if not is_finite or not least <= value <= most or (above and value == least):
+            raise UsageError(f"expected {expected}, got {say_value(value)}")
         return float(value)
 
     return Option(default, expected, read)
@@ -60,7 +64,7 @@ def _number(expected: str, default: float | None, least: float, above: bool = Fa
 def _count(expected: str, default: int | None, least: int) -> Option:
     def read(value: Any) -> int:
         if type(value) is not int or value < least:
-            raise UsageError(f"expected {expected}, got {_say(value)}")
+            raise UsageError(f"expected {expected}, got {say_value(value)}")
         return value
 
     return Option(default, expected, read)
@@ -71,7 +75,7 @@ def _choice(names: tuple[str, ...], default: str) -> Option:
 
     def read(value: Any) -> str:
         if value not in names:
-            raise UsageError(f"expected {expected}, got {_say(value)}")
+            raise UsageError(f"expected {expected}, got {say_value(value)}")
         return str(value)
 
     return Option(default, expected, read)
@@ -82,11 +86,11 @@ def _written(expected: str, parse: Callable[[str], Any]) -> Option:
 
     def read(value: Any) -> Any:
         if isinstance(value, bool) or not isinstance(value, str | int | float):
-            raise UsageError(f"expected {expected}, got {_say(value)}")
+            raise UsageError(f"expected {expected}, got {say_value(value)}")
         try:
             return parse(str(value))
         except UsageError:
-            raise UsageError(f"expected {expected}, got {_say(value)}") from None
+            raise UsageError(f"expected {expected}, got {say_value(value)}") from None
 
     return Option(None, expected, read)
 
@@ -94,14 +98,24 @@ def _written(expected: str, parse: Callable[[str], Any]) -> Option:
 def _read_outputs(value: Any) -> tuple[str, ...]:
     values = [value] if isinstance(value, str) else value
     if not isinstance(values, list) or not all(isinstance(one, str) and one for one in values):
-        raise UsageError(f"expected a file or URL, or a list of them, got {_say(value)}")
+        raise UsageError(f"expected a file or URL, or a list of them, got {say_value(value)}")
     return tuple(values)
 
 
-def _say(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f'"{value}"' if isinstance(value, str) else str(value)
+def say_value(value: Any) -> str:
+    """Say what was written, for people; of URLs and of whole tables no more than what they are."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case str():
+            return f'"{mask_text(value)}"'
+        case int() | float():
+            return str(value)
+        case list():
+            return "a list"
+        case dict():
+            return "a table"
+    return "a date or time"
 
 
 _FLAG = _of_type(bool, "true or false", False)
@@ -123,18 +137,18 @@ OPTIONS: dict[str, Option] = {
     "virtual_camera": _FLAG,
     "segment": _written('a time, such as "10m" or "1h"', lambda t: parse_span("segment", t)),
     "overwrite": _FLAG,
-    "crf": _number("a number from 0 to 51", 23.0, 0),
+    "crf": _number("a number from 0 to 51", 23.0, 0, 51),
     "bitrate": _written('bits a second, such as "4M"', parse_bitrate),
     "preset": _choice(tuple(PRESETS), "veryfast"),
     "memory": _written('an amount, such as "2GB"', parse_memory),
     "process_size": _written('rows, such as 360, or "640x360"', parse_process_size),
     "adaptive": _FLAG,
     "target_fps": _number("frames per second above 0", None, 0, above=True),
-    "strength": _number("a number from 0 to 1", 1.0, 0),
-    "exposure": _number("stops from -5 to 5", 0.0, -5),
+    "strength": _number("a number from 0 to 1", 1.0, 0, 1),
+    "exposure": _number("stops from -5 to 5", 0.0, -5, 5),
     "compare": _choice(COMPARE, "none"),
     "skip_bright": _FLAG,
-    "smoothing": _number("seconds from 0 to 60", DEFAULT_TIME_CONSTANT_S, 0),
+    "smoothing": _number("seconds from 0 to 60", DEFAULT_TIME_CONSTANT_S, 0, MOST_SMOOTHING_S),
     "estimate_every": _count("a whole number from 1", 1, 1),
     "sampling": _choice(SAMPLING, "nearest"),
     "strict": _FLAG,

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from streamlight.backends import BACKENDS
+from streamlight.cameras.group import check_together
 from streamlight.cameras.spec import CameraSpec
-from streamlight.cli.camera_options import OPTIONS, camera_spec
+from streamlight.cli.camera_options import OPTIONS, camera_spec, say_value
 from streamlight.cli.toml_lines import Place, lines_of
 from streamlight.errors import UsageError
 from streamlight.models.spec import MODELS
-from streamlight.web.settings import WebSettings
+from streamlight.urls import mask_text
+from streamlight.web.settings import TOKEN_VARIABLE, WebSettings
 
 _VARIABLE = re.compile(r"\$\{(\w*)\}")
 
@@ -92,26 +94,32 @@ class _Fault:
 
 def _text(value: Any) -> str:
     if not isinstance(value, str) or not value:
-        raise UsageError(f"expected text in quotes, got {value!r}")
+        raise UsageError(f"expected text in quotes, got {say_value(value)}")
+    return value
+
+
+def _secret(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise UsageError("expected text in quotes")  # without what it was
     return value
 
 
 def _whole(value: Any) -> int:
     if type(value) is not int:
-        raise UsageError(f"expected a whole number, got {value!r}")
+        raise UsageError(f"expected a whole number, got {say_value(value)}")
     return value
 
 
 def _texts(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list):
-        raise UsageError(f"expected a list of names, got {value!r}")
+        raise UsageError(f"expected a list of names, got {say_value(value)}")
     return tuple(_text(one) for one in value)
 
 
 def _one_of(names: list[str]) -> Callable[[Any], str]:
     def read(value: Any) -> str:
         if value not in names:
-            raise UsageError(f"expected one of {', '.join(names)}, got {value!r}")
+            raise UsageError(f"expected one of {', '.join(names)}, got {say_value(value)}")
         return str(value)
 
     return read
@@ -126,7 +134,7 @@ _NETWORK: dict[str, Callable[[Any], Any]] = {
 _WEB: dict[str, Callable[[Any], Any]] = {
     "port": _whole,
     "host": _text,
-    "token": _text,
+    "token": _secret,
     "allowed_hosts": _texts,
     "max_viewers": _whole,
     "view_rows": _whole,
@@ -171,7 +179,7 @@ class _Reader:
         if not tables:
             self._fault((), 'there is no camera; write [[camera]] with a name and a source = "..."')
         specs: list[CameraSpec] = []
-        taken: dict[str, int] = {}
+        taken: dict[str, tuple[int, int]] = {}
         for number, table in enumerate(tables):
             place: Place = ("camera", number)
             values = self._values(place, table, _CAMERA | {"name": _text})
@@ -182,22 +190,31 @@ class _Reader:
                 self._fault(place, 'source: is missing; write source = "..." with a URL or file')
             if name is None or "source" not in values:
                 continue
-            line = self._line((*place, "name"))
-            if taken.setdefault(name.casefold(), line) != line:
-                first = taken[name.casefold()]
-                self._fault(
-                    (*place, "name"), f'name: "{name}" is taken by the camera at line {first}'
-                )
+            here = (number, self._line((*place, "name")))
+            first, line = taken.setdefault(name.casefold(), here)
+            if first != number:
+                text = f'name: "{name}" is taken by the camera at line {line}'
+                self._fault((*place, "name"), text)
             try:
                 specs.append(camera_spec(name, {**defaults, **values}))
             except UsageError as error:
                 self._fault(place, str(error))
+        self._check_together(specs)
         return specs
+
+    def _check_together(self, specs: Sequence[CameraSpec]) -> None:
+        if specs and not self.faults:
+            try:
+                check_together(specs)
+            except UsageError as error:
+                self._fault(("camera",), str(error))
 
     def _web(self) -> WebSettings | None:
         if "web" not in self.data:
             return None
         values = self._values(("web",), self._table("web"), _WEB)
+        if "token" not in values and self.variables.get(TOKEN_VARIABLE):
+            values["token"] = self.variables[TOKEN_VARIABLE]
         try:
             return WebSettings(**values)
         except UsageError as error:
@@ -230,9 +247,19 @@ class _Reader:
             return None if None in expanded else expanded
         if not isinstance(value, str):
             return value
-        missing = [name for name in _VARIABLE.findall(value) if name not in self.variables]
+        names = _VARIABLE.findall(value)
+        if names and place[-1] == "name":
+            self._fault(place, "name: takes no variables; it is shown to everybody")
+            return None
+        missing = [name for name in names if name not in self.variables]
         for name in missing:
             self._fault(place, f"{place[-1]}: the environment variable {name or '${}'} is not set")
+        for name in names:
+            login = "://" in value and "@" in value.partition("${" + name + "}")[2]
+            if login and name not in missing and set("/?#@") & set(self.variables[name]):
+                why = f"the value of {name} must be percent-encoded in a URL: it has / ? # @"
+                self._fault(place, f"{place[-1]}: {why}")
+                return None
         if missing:
             return None
         return _VARIABLE.sub(lambda match: self.variables[match[1]], value)
@@ -243,7 +270,7 @@ class _Reader:
         self._fault(place, f"{key}: is unknown; {known}")
 
     def _fault(self, place: Place, text: str) -> None:
-        self.faults.append(_Fault(self._line(place), text))
+        self.faults.append(_Fault(self._line(place), mask_text(text)))
 
     def _line(self, place: Place) -> int:
         while place and place not in self.lines:

@@ -100,7 +100,7 @@ class GroupRun:
             stack.callback(self._line.clear)
             if settings.web is not None:
                 self._serve(group, settings.web, stack)
-            self._say(f"{_cameras(len(self._specs))}; {group.model.name} with {group.info}")
+            self._say(f"{count_of(self._specs)}; {group.model.name} with {group.info}")
             group.start()
             notify("READY=1")
             self._watch(group)
@@ -149,7 +149,12 @@ class GroupRun:
                 self._line.say(f"{camera.name}: failed: {state.reason}")
 
     def _end(self, group: CameraGroup, statuses: Sequence[CameraStatus]) -> None:
-        failed = [status.name for status in statuses if status.phase is LivePhase.FAILED]
+        failed = [
+            status.name
+            for status in statuses
+            if status.phase is LivePhase.FAILED
+            or any(output.failure is not None for output in status.outputs)
+        ]
         stopped_by = "signal" if self._signals.received else None
         code = self._signals.exit_code if stopped_by else int(bool(failed))
         self._write_report(group, statuses, code, stopped_by)
@@ -193,8 +198,9 @@ class GroupRun:
             self._line.say(text)
 
 
-def _cameras(count: int) -> str:
-    return "1 camera" if count == 1 else f"{count} cameras"
+def count_of(specs: Sequence[CameraSpec]) -> str:
+    """Say "1 camera" or "3 cameras"."""
+    return "1 camera" if len(specs) == 1 else f"{len(specs)} cameras"
 
 
 def _describe_now(status: CameraStatus) -> str:

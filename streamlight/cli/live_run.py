@@ -124,8 +124,8 @@ class LiveRun:
             look = replace(self._settings.look, rotation=info.rotation)
             with Enhancer.open(**self._settings.network, look=look, parallel=1) as enhancer:
                 self._facts.enhancer = enhancer
-                warm_up(enhancer, info)
                 scaled = self._scaled(enhancer)
+                warm_up(scaled, info)
                 self._open_preview(info, scaled)
                 self._say(
                     f"{describe_source(self._source)}; {enhancer.model.name} with {enhancer.info}"

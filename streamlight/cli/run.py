@@ -40,8 +40,10 @@ def run(
     """
     with one_line_errors(debug):
         start_log(debug)
+        from streamlight.cameras.outputs import check_outputs
+        from streamlight.cameras.source import check_file
         from streamlight.cli.config_file import ConfigError, read_config
-        from streamlight.cli.group_run import GroupRun, GroupSettings
+        from streamlight.cli.group_run import GroupRun, GroupSettings, count_of
         from streamlight.cli.live_settings import parse_span
         from streamlight.cli.messages import say
 
@@ -61,6 +63,9 @@ def run(
         )
         group_run = GroupRun(read.cameras, settings)
         if check:
-            say(f"{config}: is right; {len(read.cameras)} cameras")
+            for camera in read.cameras:
+                check_file(camera.source)
+                check_outputs(camera.outputs)
+            say(f"{config}: is right; {count_of(read.cameras)}")
             return
         group_run.carry_out()

@@ -8,6 +8,7 @@ import typer
 from streamlight.cli import file_options, live_options
 from streamlight.cli.errors import one_line_errors
 from streamlight.cli.options import Debug, start_log
+from streamlight.web.settings import TOKEN_VARIABLE
 
 EXAMPLES = """\b
 Examples:
@@ -21,7 +22,6 @@ Exit codes: 0 done, 1 failed, 2 wrong arguments, 70 internal error,
 130 stopped by Ctrl-C, 143 by SIGTERM.
 """
 
-TOKEN_VARIABLE = "STREAMLIGHT_TOKEN"  # noqa: S105
 PAGE = "Page"
 
 

@@ -32,12 +32,15 @@ class Branch:
         policy: what happens to frames that it is too slow for. DROP_OLDEST keeps what is shown
             fresh; with a larger capacity it lets a recording ride out a busy disk. WAIT makes the
             whole run as slow as this sink, so that it gets every frame: for files.
+        is_optional: whether the run ends when all the others have failed; for viewers, who are
+            no reason to go on where a recording was wanted.
     """
 
     name: str
     sink: Sink
     capacity: int = 2
     policy: Policy = Policy.DROP_OLDEST
+    is_optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +75,8 @@ class BranchReport:
 class FanOutSink:
     """Gives every frame to several sinks, each in a thread of its own.
 
-    A sink that fails is reported, aborted and left out; when it was the last one, or with
-    `strict`, its error ends the run. The pictures are shared and not copied.
+    A sink that fails is reported, aborted and left out; when it was the last one that is not
+    optional, or with `strict`, its error ends the run. The pictures are shared and not copied.
 
     The error of the last sink is raised by the next `write`; one in `finish` by `finish`, once
     the other sinks are finished too.
@@ -161,8 +164,9 @@ class FanOutSink:
             self._on_failure(worker.name, error)
 
     def _raise_failure(self) -> None:
-        failures = [worker.failure for worker in self._workers if worker.failure is not None]
-        if failures and (self._strict or len(failures) == len(self._workers)):
+        needed = [worker for worker in self._workers if not worker.is_optional] or self._workers
+        failures = [worker.failure for worker in needed if worker.failure is not None]
+        if failures and (self._strict or len(failures) == len(needed)):
             # The first of a strict run, the last one where the others had failed before.
             raise failures[0] if self._strict else failures[-1]
 
@@ -174,6 +178,7 @@ class _Worker:
         self, branch: Branch, on_failure: Callable[[_Worker, BaseException], None]
     ) -> None:
         self.name = branch.name
+        self.is_optional = branch.is_optional
         self.failure: BaseException | None = None
         self._sink = branch.sink
         self._channel: Channel[Frame] = Channel(branch.capacity, branch.policy)

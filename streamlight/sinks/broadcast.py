@@ -55,8 +55,8 @@ class Broadcast:
             on_frame: called in the sink's thread whenever there is something new: a frame, or the
                 end; must return at once.
         """
-        subscription = Subscription(self, wants_original, on_frame)
         with self._lock:
+            subscription = Subscription(self, wants_original, on_frame)
             self._subscriptions = (*self._subscriptions, subscription)
         return subscription
 
@@ -74,8 +74,10 @@ class Broadcast:
 
     def close(self) -> None:
         """Tell all viewers that nothing follows."""
-        self._is_closed = True
-        for subscription in self._subscriptions:
+        with self._lock:
+            self._is_closed = True
+            subscriptions = self._subscriptions
+        for subscription in subscriptions:
             subscription.end()
 
     def leave(self, subscription: Subscription) -> None:

@@ -169,7 +169,9 @@ def publish(task: dict[str, Any]) -> None:
 
 def main() -> int:
     """Run the task that comes from the standard input; return the exit status."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then tells us
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # they are for the parent, which then tells us
+        if hasattr(signal, name):  # Windows has no SIGHUP
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     try:
         publish(json.loads(read_block()))
     except EOFError:

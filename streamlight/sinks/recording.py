@@ -41,6 +41,24 @@ _STAMP = "_%Y%m%d-%H%M%S"
 _CLOSE_WAIT_S = 2.0
 
 
+def check_target(target: Path) -> None:
+    """Check that a recording can have this name.
+
+    Raises:
+        SinkError: there is no such kind of recording, or no folder that can be written to.
+    """
+    suffix, folder = target.suffix.lower(), target.parent
+    if suffix not in _FORMATS:
+        raise SinkError(
+            f"{target}: a recording cannot be {suffix or 'without extension'}; "
+            f"choose one of {', '.join(_FORMATS)}"
+        )
+    if not folder.is_dir():
+        raise SinkError(f"{target}: no such folder; create it with mkdir -p {folder}")
+    if not os.access(folder, os.W_OK):
+        raise SinkError(f"{target}: the folder {folder} cannot be written to")
+
+
 class RecordingSink:
     """Encodes H.264 into files that grow in playable pieces of a second or two.
 
@@ -84,15 +102,10 @@ class RecordingSink:
             UsageError: `segment_s` is not positive.
         """
         self._target = Path(target)
-        suffix = self._target.suffix.lower()
-        if suffix not in _FORMATS:
-            raise SinkError(
-                f"{target}: a recording cannot be {suffix or 'without extension'}; "
-                f"choose one of {', '.join(_FORMATS)}"
-            )
+        check_target(self._target)
         if segment_s is not None and not (isfinite(segment_s) and segment_s > 0):
             raise UsageError(f"--segment {segment_s:g}: must be more than 0 s")
-        self._muxer, self._muxer_options = _FORMATS[suffix]
+        self._muxer, self._muxer_options = _FORMATS[self._target.suffix.lower()]
         self._info, self._side = info, side
         self._segment_s = segment_s
         self._encoding = encoding or LiveEncoding()
@@ -175,11 +188,6 @@ class RecordingSink:
             self._lock.release()
 
     def _check_target(self) -> None:
-        folder = self._target.parent
-        if not folder.is_dir():
-            raise SinkError(f"{self._target}: no such folder; create it with mkdir -p {folder}")
-        if not os.access(folder, os.W_OK):
-            raise SinkError(f"{self._target}: the folder {folder} cannot be written to")
         may_exist = self._is_stamped or self._overwrite or self._continues
         if not may_exist and self._target.exists():
             raise SinkError(f"{self._target}: exists already; give another name, or --overwrite")

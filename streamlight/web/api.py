@@ -154,6 +154,9 @@ class Api:
     async def snapshot(self, request: Request) -> Response:
         """Return the newest picture."""
         camera, view = self._camera(request), self._view(request)
+        status = camera.status()
+        if status.phase is not LivePhase.CONNECTED:
+            raise HTTPException(503, f"{camera.name}: {status.reason or status.phase.value}")
         frame = camera.broadcast.latest
         if frame is None or (view.compare and frame.original is None):
             async with watching(camera, compare=view.compare) as stream:

@@ -106,6 +106,7 @@ def _schemas() -> dict[str, Any]:
             advice=_or_null(_TEXT),
             outputs=_list(_ref("Output")),
             files=_list(_TEXT),
+            files_count=_COUNT,
             notes=_list(_TEXT),
             viewers=_COUNT,
             controls=_ref("Controls"),

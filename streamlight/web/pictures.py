@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from streamlight.cameras.camera import Camera
 from streamlight.frame import Frame
@@ -42,7 +42,7 @@ async def watching(camera: Camera, *, compare: bool) -> AsyncIterator[FrameStrea
     loop, changed = asyncio.get_running_loop(), asyncio.Event()
 
     def tell() -> None:
-        if not loop.is_closed():
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
             loop.call_soon_threadsafe(changed.set)
 
     with camera.broadcast.subscribe(wants_original=compare, on_frame=tell) as subscription:

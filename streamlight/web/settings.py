@@ -9,6 +9,9 @@ from functools import cached_property
 
 from streamlight.errors import UsageError
 
+TOKEN_VARIABLE = "STREAMLIGHT_TOKEN"  # noqa: S105
+"""Of the environment; a command line can be read by other users."""
+
 LEAST_TOKEN = 16
 """Characters; a shorter one could be guessed."""
 

@@ -162,7 +162,11 @@ def test_eight_cameras_that_are_too_many_get_the_same_rate() -> None:
 
 
 def test_a_name_is_taken_once(camera: RtspServer) -> None:
-    with pytest.raises(UsageError, match="Door: the name is taken twice"):
+    with pytest.raises(UsageError, match="door: the name is taken twice"):
         CameraGroup([spec("Door", camera.url("/cam")), spec("door", camera.url("/cam"))])
+    outputs = OutputSpec(targets=("a.mkv",))
+    same = [spec("a", "a.mp4", outputs=outputs), spec("b", "b.mp4", outputs=outputs)]
+    with pytest.raises(UsageError, match=r"camera b: .*a\.mkv is an output of a already"):
+        CameraGroup(same)
     with pytest.raises(UsageError, match="no camera"):
         CameraGroup([])

@@ -20,8 +20,10 @@ from streamlight.cameras.controls import Controls
 from streamlight.cameras.outputs import OutputSpec
 from streamlight.cameras.source import SourceKind, SourceSpec
 from streamlight.cameras.spec import CameraSpec
-from streamlight.errors import BackendError, UsageError
+from streamlight.errors import BackendError, SinkError, UsageError
+from streamlight.frame import Frame
 from streamlight.models.spec import MODELS
+from streamlight.sinks.recording import RecordingSink
 from streamlight.sources.reconnect import LivePhase
 
 sys.path.append(str(Path(__file__).parents[1] / "live"))
@@ -149,6 +151,54 @@ def test_the_sound_of_a_file_that_plays_once_is_recorded(tmp_path: Path) -> None
     assert ends == pytest.approx({"audio": 2.0, "video": 2.0}, abs=0.1)
 
 
+def test_a_recording_that_fails_is_begun_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk that gets room again: viewers alone would be no reason to stay without it."""
+    real, calls = RecordingSink.write, list[int]()
+
+    def write(self: RecordingSink, frame: Frame) -> None:
+        calls.append(1)
+        if len(calls) == 15:
+            raise SinkError(f"{tmp_path}: the disk is full")
+        real(self, frame)
+
+    monkeypatch.setattr(RecordingSink, "write", write)
+    clip, told = make_clip(tmp_path / "clip.mp4", frames=12), Told()
+    outputs = OutputSpec(targets=(str(tmp_path / "night.mkv"),))
+    with running(spec("demo", str(clip), outputs=outputs), told=told) as camera:
+        until(lambda: len(camera.status().files) == 2, "the second recording")
+        until(lambda: camera.status().frames_out > 30, "frames")
+    assert any("the disk is full" in message for message in told.messages)
+    assert told.phases == ["connecting", "connected", "reconnecting", "connected", "closed"]
+
+
+def test_what_is_there_already_is_never_written_over(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clip.mp4", frames=12)
+    kept = tmp_path / "night.mkv"
+    kept.write_bytes(b"of yesterday")
+    outputs = OutputSpec(targets=(str(kept),))
+    with running(spec("demo", str(clip), outputs=outputs)) as camera:
+        until(lambda: camera.status().frames_out > 5, "frames")
+        assert camera.status().files == (tmp_path / "night_2.mkv",)
+    assert kept.read_bytes() == b"of yesterday"
+
+
+def test_the_end_of_a_camera_gives_its_share_back(tmp_path: Path) -> None:
+    clip, backend = make_clip(tmp_path / "clip.mp4", frames=12), FakeBackend()
+    with running(spec("demo", str(clip)), backend) as camera:
+        until(lambda: camera.status().frames_out > 3, "frames")
+    assert backend.is_closed
+
+
+def test_a_camera_that_never_came_is_connecting_and_says_since_when() -> None:
+    with running(spec("gone", "device:/dev/video77")) as camera:
+        until(lambda: camera.status().restarts >= 2, "the second attempt")
+        status = camera.status()
+        assert status.phase is LivePhase.CONNECTING and "no such camera" in status.reason
+        assert time.time() - status.since > 0.1, "since the first attempt"
+
+
 def test_an_output_that_cannot_be_opened_fails_the_camera(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "clip.mp4", frames=12)
     outputs = OutputSpec(targets=("/nowhere/night.mkv",))
@@ -170,12 +220,13 @@ def test_a_camera_that_is_stopped_before_it_connects_ends_at_once() -> None:
 def test_an_internal_error_is_a_failure_and_not_a_silent_end(tmp_path: Path) -> None:
     class Broken(FakeBackend):
         def estimate(self, view: NDArray[np.float32]) -> NDArray[np.float32]:
-            raise ZeroDivisionError("a bug")
+            raise ZeroDivisionError("a bug at rtsp://u:hunter2@h/x")
 
     clip = make_clip(tmp_path / "clip.mp4", frames=12)
     with running(spec("demo", str(clip)), Broken()) as camera:
         until(lambda: camera.state.phase is LivePhase.FAILED, "the failure")
-        assert camera.status().reason == "internal error: ZeroDivisionError: a bug"
+        why = "internal error: ZeroDivisionError: a bug at rtsp://***@h/x"
+        assert camera.status().reason == why
 
 
 def test_status_can_be_asked_at_any_time_from_many_threads(tmp_path: Path) -> None:
@@ -218,3 +269,11 @@ def test_an_address_says_what_it_is(address: str, kind: SourceKind, name: str) -
 def test_a_name_that_is_no_part_of_a_url_is_refused(name: str) -> None:
     with pytest.raises(UsageError, match="letters, digits"):
         spec(name, "night.mp4")
+
+
+def test_a_url_that_lacks_a_slash_is_no_file() -> None:
+    with pytest.raises(UsageError, match="expected two slashes: rtsp://") as caught:
+        SourceSpec(address="rtsp:/u:hunter2@h/x")
+    assert "hunter2" not in str(caught.value)
+    assert SourceSpec(address="file:/a/b.mp4").location == "/a/b.mp4"
+    assert SourceSpec(address="C:/a/b.mp4").kind is SourceKind.FILE

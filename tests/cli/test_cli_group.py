@@ -135,7 +135,7 @@ def test_a_wrong_file_is_told_line_by_line(tmp_path: Path) -> None:
     assert failed.lines == [
         f'error: {path}:1: name: is missing; write name = "..."',
         f"error: {path}:2: nmae: is unknown; did you mean name?",
-        f"error: {path}:5: port: expected a whole number, got 'x'",
+        f'error: {path}:5: port: expected a whole number, got "x"',
     ]
 
 
@@ -214,6 +214,8 @@ def test_a_public_page_prints_its_token_and_keeps_a_given_one_to_itself(tmp_path
         (["a b/Nacht über.mp4"], ["Nacht-ber"]),
         (["door=rtsp://x/y", "door.mp4"], ["door", "door-2"]),
         (["http://h/x?a=b"], ["h"]),
+        (["rtsp://admin:se/cret@cam/x", "rtsp://admin:pa[ss@cam/x"], ["cam", "cam-2"]),
+        (["Night.mp4", "night.mkv"], ["Night", "night-2"]),
         (["…"], ["camera"]),
     ],
 )

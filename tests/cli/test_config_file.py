@@ -127,7 +127,7 @@ sauce = "c.mp4"
 port = 99999
 """
     assert faults(config, text) == [
-        "2: model: expected one of auto, gladnet, gladnet-fast, got 'gladnet-slow'",
+        '2: model: expected one of auto, gladnet, gladnet-fast, got "gladnet-slow"',
         "3: modle: is unknown; did you mean model?",
         "8: strenght: is unknown; did you mean strength?",
         '9: strength: expected a number from 0 to 1, got "high"',
@@ -150,10 +150,13 @@ port = 99999
         ("[[camera]]\nname = 'a'\nsource = ''", "1: a source is empty"),
         ("network = 3\n[[camera]]\nname='a'\nsource='b'", "1: network: expected a table"),
         ("[[camera]]\nname='a'\nsource='b'\ntarget_fps=5", "1: camera a: --target-fps is for"),
-        ("[[camera]]\nname='a'\nsource='b'\nstrength=1.5", "1: --strength 1.5: must be between"),
+        ("[[camera]]\nname='a'\nsource='b'\nstrength=1.5", "4: strength: expected a number from 0"),
         ("[[camera]]\nname='a'\nsource='b'\nsmoothing=nan", "4: smoothing: expected seconds"),
         ("[cameras]\n[[camera]]\nname='a'\nsource='b'", "1: cameras: is unknown; did you mean"),
         ("[defaults]\nsource='b'\n[[camera]]\nname='a'\nsource='b'", "2: source: belongs to one"),
+        ("[[camera]]\nname='${P}'\nsource='b'", "2: name: takes no variables"),
+        ("camera = [{name='a', source='b'}, {name='a', source='c'}]", '1: name: "a" is taken'),
+        ("[defaults]\nstrength=2\n[[camera]]\nname='a'\nsource='b'", "2: strength: expected"),
         ("[web]\ntoken='short'\n[[camera]]\nname='a'\nsource='b'", "1: token: is too short"),
     ],
 )  # fmt: skip
@@ -215,3 +218,31 @@ y = { z = 1, w = 2 }
     assert lines[("list", 0, "x")] == 14 and lines[("list", 1, "x")] == 17
     assert lines[("list", 1, "inner", "y")] == 19
     assert not any("not" in place for place in lines)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'source = ["rtsp://u:hunter2@h/x"]',
+        'source = "a.mp4"\noutput = { url = "rtmp://h/app/hunter2hunter2" }',
+        'source = "a.mp4"\nsegment = "rtsp://u:hunter2@h/x"',
+        'source = "a.mp4"\n[web]\ntoken = ["hunter2"]',
+        'source = "rtsp:/u:hunter2@h/x"',
+    ],
+)
+def test_no_fault_repeats_a_secret(config: Path, line: str) -> None:
+    told = faults(config, f"[[camera]]\nname = 'a'\n{line}\n")
+    assert told and not any("hunter2" in fault for fault in told)
+
+
+def test_a_secret_that_would_break_the_url_is_named(config: Path) -> None:
+    text = "[[camera]]\nname = 'a'\nsource = 'rtsp://u:${PASSWORD}@cam/x'\n"
+    (told,) = faults(config, text, **{"PASSWORD": "a@b/c#d"})
+    why = "the value of PASSWORD must be percent-encoded in a URL: it has / ? # @"
+    assert told == f"3: source: {why}"
+
+
+def test_the_token_may_come_from_the_environment(config: Path) -> None:
+    text = "[[camera]]\nname = 'a'\nsource = 'b'\n[web]\nhost = '0.0.0.0'\n"
+    web = read(config, text, STREAMLIGHT_TOKEN="t" * 20).web
+    assert web is not None and web.secret == "t" * 20

@@ -13,6 +13,7 @@ from streamlight.urls import MaskingFilter, mask_text, mask_url
         ("rtsp://admin:pa55@10.0.0.2:554/h264?ch=1", "rtsp://***@10.0.0.2:554/h264?ch=1"),
         ("rtsp://admin:p@ss@camera/1", "rtsp://***@camera/1"),
         ("rtsp://admin:a/b@camera/1", "rtsp://***@camera/1"),
+        ("rtsp://admin:a@b/c#d@camera/1", "rtsp://***@camera/1"),
         ("rtsp://admin:a?b@camera/1", "rtsp://***@camera/1"),
         ("rtsp://admin:a#b@camera/1", "rtsp://***@camera/1"),
         ("rtsp://admin:12#b@camera/1", "rtsp://***@camera/1"),

@@ -25,6 +25,26 @@ def lossless(name: str, sink: RecordingSink) -> Branch:
     return Branch(name, sink, capacity=4, policy=Policy.WAIT)
 
 
+def test_viewers_are_no_reason_to_go_on_when_the_recording_has_failed() -> None:
+    recording, viewers = RecordingSink(fail_at=3), RecordingSink()
+    branches = [Branch("file", recording), Branch("viewers", viewers, is_optional=True)]
+    fan_out = FanOutSink(branches)
+    with pytest.raises(SinkError, match="disk is full"):
+        for index in range(100):
+            fan_out.write(make_frame(index))
+            time.sleep(0.01)
+    fan_out.abort()
+
+
+def test_viewers_alone_are_a_reason() -> None:
+    viewers = RecordingSink()
+    fan_out = FanOutSink([Branch("viewers", viewers, is_optional=True)])
+    for index in range(3):
+        fan_out.write(make_frame(index))
+    fan_out.finish()
+    assert viewers.indices
+
+
 def test_every_sink_gets_every_frame_and_is_finished_in_its_own_thread() -> None:
     sinks = [RecordingSink(), RecordingSink(delay_s=0.001), RecordingSink()]
     fan_out = FanOutSink([lossless(str(number), sink) for number, sink in enumerate(sinks)])
