@@ -144,12 +144,15 @@ class Camera:
             counts = self._before if run is None else self._before + run.counts()
         state = self._state
         is_running = run is not None and state.phase is LivePhase.CONNECTED
+        width, height = self._shown_size()
         return CameraStatus(
             name=self.name,
             source=self.spec.source.name,
             phase=state.phase,
             reason=state.reason,
             since=state.since,
+            width=width,
+            height=height,
             fps=run.fps if run is not None and is_running else 0.0,
             frames_in=counts.frames_in,
             frames_out=counts.frames_out,
@@ -161,6 +164,14 @@ class Camera:
             controls=self._controls,
             **(run.facts() if run is not None else {}),
         )
+
+    def _shown_size(self) -> tuple[int, int] | tuple[None, None]:
+        """Width and height of the newest picture: a camera may change its size in mid-stream."""
+        frame = self.broadcast.latest
+        if frame is None:
+            return None, None
+        height, width = frame.image.shape[:2]
+        return (height, width) if self.rotation % 180 else (width, height)
 
     # In its own thread
 

@@ -180,8 +180,6 @@ class CameraRun:
         """Return what `CameraStatus` has of the present run only; any thread may call it."""
         info, report = self._source.info, self._report
         return {
-            "width": info.width,
-            "height": info.height,
             "source_fps": float(info.rate) if info.rate else None,
             "latency": report.latency if report else None,
             "process_factor": self._scaled.factor,

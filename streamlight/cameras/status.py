@@ -25,7 +25,7 @@ class CameraStatus:
         phase: what it is doing.
         reason: why, in one phrase; "" where there is nothing to say.
         since: when the phase began, in seconds as of `time.time()`.
-        width: of the pictures; None before the first.
+        width: of the newest picture as it is to be shown, turned upright; None before the first.
         height: likewise.
         source_fps: frames per second that the source says it has; None where it does not.
         fps: enhanced frames per second over the last seconds.

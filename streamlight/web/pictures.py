@@ -55,18 +55,18 @@ class Stills:
     def __init__(self) -> None:
         """Start the threads that encode."""
         self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="streamlight-stills")
-        self._latest: dict[tuple[str, View], tuple[Frame, asyncio.Future[bytes]]] = {}
+        self._latest: dict[str, tuple[Frame, dict[View, asyncio.Future[bytes]]]] = {}
 
     async def jpeg(self, camera: Camera, frame: Frame, view: View) -> bytes:
         """Return a frame as JPEG."""
-        key = (camera.name, view)
-        known = self._latest.get(key)
-        if known is not None and known[0] is frame:
-            return await asyncio.shield(known[1])
-        loop = asyncio.get_running_loop()
-        made = loop.run_in_executor(self._workers, jpeg, frame, view, camera.rotation)
-        self._latest[key] = (frame, made)
-        return await asyncio.shield(made)
+        newest, made = self._latest.get(camera.name, (None, {}))
+        if newest is not frame:  # what was made of the frame before is of no use any more
+            made = {}
+            self._latest[camera.name] = (frame, made)
+        if view not in made:
+            loop = asyncio.get_running_loop()
+            made[view] = loop.run_in_executor(self._workers, jpeg, frame, view, camera.rotation)
+        return await asyncio.shield(made[view])
 
     def close(self) -> None:
         """End the threads."""

@@ -97,6 +97,22 @@ def test_a_wrong_password_fails_that_camera_alone_and_is_shown_nowhere(
     assert "hunter2" not in shown
 
 
+def test_a_camera_that_changes_its_size_is_shown_in_it(no_leak: None) -> None:
+    with (
+        RtspServer({"/cam": launch(video((96, 64)))}) as server,
+        running(spec("door", server.url("/cam"))) as group,
+    ):
+        door = group.cameras["door"]
+
+        def is_shown(width: int, height: int) -> bool:
+            status = door.status()
+            return (status.width, status.height) == (width, height)
+
+        until(lambda: is_shown(96, 64), "the first size")
+        server.command(resize=[160, 120])
+        until(lambda: is_shown(160, 120), "the other size")
+
+
 def test_a_camera_that_is_not_there_yet_comes_by_itself(no_leak: None) -> None:
     with RtspServer({"/cam": launch(video())}) as server:
         url = server.url("/cam")

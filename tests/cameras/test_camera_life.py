@@ -1,5 +1,6 @@
 """One camera's life: what it shows, what can be changed meanwhile, how it fails and ends."""
 
+import io
 import sys
 import threading
 import time
@@ -14,6 +15,7 @@ from camera_parts import RESTART, Told, spec, until
 from clips import Sound, make_clip
 from fake_backend import FakeBackend
 from numpy.typing import NDArray
+from PIL import Image as PillowImage
 
 from streamlight.cameras.camera import Camera
 from streamlight.cameras.controls import Controls
@@ -24,6 +26,7 @@ from streamlight.errors import BackendError, SinkError, UsageError
 from streamlight.frame import Frame
 from streamlight.models.spec import MODELS
 from streamlight.sinks.recording import RecordingSink
+from streamlight.sinks.view import View, jpeg
 from streamlight.sources.reconnect import LivePhase
 
 sys.path.append(str(Path(__file__).parents[1] / "live"))
@@ -65,6 +68,18 @@ def test_a_file_is_shown_again_and_again_until_it_is_stopped(tmp_path: Path) -> 
         assert status.latency is not None and status.latency.total.p50_ms > 0
         assert status.to_dict()["drops"] == {"overtaken": 0, "network_busy": 0, "sink_busy": 0}
     assert told.phases == ["connecting", "connected", "closed"]
+
+
+def test_the_size_is_that_of_a_picture_turned_upright(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clip.mp4", frames=12, rotation=90)
+    with running(spec("demo", str(clip))) as camera:
+        until(lambda: camera.status().frames_out > 2, "frames")
+        status = camera.status()
+        assert (status.width, status.height, camera.rotation) == (48, 64, 90)
+        frame = camera.broadcast.latest
+        assert frame is not None
+        with PillowImage.open(io.BytesIO(jpeg(frame, View(64), camera.rotation))) as still:
+            assert still.size == (48, 64)
 
 
 def test_viewers_see_the_enhanced_frames_and_their_input(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import jsonschema
 import numpy as np
@@ -14,11 +14,14 @@ import pytest
 from aiortc import RTCPeerConnection, RTCSessionDescription
 from PIL import Image as PillowImage
 from prometheus_client.parser import text_string_to_metric_families
-from web_parts import HEIGHT, WIDTH, FakeGroup, ask, served
+from web_parts import HEIGHT, WIDTH, FakeGroup, ask, picture, served
 
+from streamlight.cameras.camera import Camera
 from streamlight.cameras.controls import Controls
+from streamlight.frame import Frame
+from streamlight.sinks.view import View, jpeg
 from streamlight.sources.reconnect import LivePhase
-from streamlight.web import history
+from streamlight.web import history, pictures
 from streamlight.web.server import WebServer
 from streamlight.web.settings import WebSettings
 
@@ -361,3 +364,32 @@ def test_the_server_stops_with_viewers_still_there() -> None:
     with served(group) as server:
         asyncio.run(hold(server))
     assert group.cameras["door"].broadcast.viewers == 0
+
+
+def test_stills_are_made_once_for_all_and_kept_for_the_newest_frame_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[View] = []
+
+    def note(frame: Frame, view: View, rotation: int) -> bytes:
+        made.append(view)
+        return jpeg(frame, view, rotation)
+
+    monkeypatch.setattr(pictures, "jpeg", note)
+    camera = cast(Camera, FakeGroup("door").cameras["door"])
+    stills = pictures.Stills()
+
+    async def ask_for_many() -> None:
+        first, second = picture(1), picture(2)
+        same = await asyncio.gather(*(stills.jpeg(camera, first, View(45)) for _ in range(9)))
+        assert len(made) == 1 and len(set(same)) == 1
+        for rows in range(16, 90):
+            await stills.jpeg(camera, first, View(rows))
+        await stills.jpeg(camera, second, View(45))
+        (kept,) = stills._latest.values()
+        assert kept[0] is second and list(kept[1]) == [View(45)]
+
+    try:
+        asyncio.run(ask_for_many())
+    finally:
+        stills.close()

@@ -61,7 +61,11 @@ function chip(element, camera) {
   element.textContent = PHASES[camera.phase] ?? camera.phase;
 }
 
+const isOver = ({ phase }) => ["ended", "failed", "closed"].includes(phase);
+
+// Nothing comes of a camera that is over: its player stops, and begins anew should it come back.
 function play(screen, camera, options) {
+  if (isOver(camera)) return null;
   const player = new Player(screen, camera.name, options);
   if (camera.width) player.setAspect(camera.width, camera.height);
   return player;
@@ -90,8 +94,14 @@ class Grid {
         tile = { root, screen: root.querySelector(".screen"), player: null };
         this.tiles.set(camera.name, tile);
       }
+      if (isOver(camera)) {
+        tile.player?.stop();
+        tile.player = null;
+      }
       tile.player ??= play(tile.screen, camera, { rows: TILE_ROWS });
-      if (camera.width && !tile.player.aspect) tile.player.setAspect(camera.width, camera.height);
+      if (camera.width && tile.player && !tile.player.aspect) {
+        tile.player.setAspect(camera.width, camera.height);
+      }
       chip(tile.root.querySelector(".chip"), camera);
       tile.root.querySelector(".rate").textContent =
         camera.phase === "connected" ? `${camera.fps.toFixed(1)} fps` : "";
@@ -122,7 +132,8 @@ class Detail {
     root.querySelector(".source").textContent = camera.source;
     this.screen = root.querySelector(".screen");
     this.stage = root.querySelector(".stage");
-    this.player = play(this.screen, camera, { rows: STAGE_ROWS, compare: true });
+    this.player = null;
+    this.compare = true;
     this.charts = Object.fromEntries(
       [...root.querySelectorAll(".chart")].map((figure) => [
         figure.dataset.series, new Chart(figure, FORMATS[figure.dataset.series]),
@@ -142,7 +153,8 @@ class Detail {
     this.resizing = new ResizeObserver(() => this.#split());
     this.resizing.observe(this.stage);
     compare.addEventListener("change", () => {
-      this.player.setCompare(compare.checked);
+      this.compare = compare.checked;
+      this.player?.setCompare(this.compare);
       this.#split();
     });
     form.addEventListener("input", () => this.#change());
@@ -168,7 +180,7 @@ class Detail {
     this.stage.style.setProperty("--width", `${screen.width + thumb}px`);
     this.screen.style.setProperty("--split", `${split.value}%`);
     split.ariaValueText = `${Math.round(split.value)} % before`;
-    this.stage.classList.toggle("comparing", this.player.compare);
+    this.stage.classList.toggle("comparing", this.compare && Boolean(this.player));
   }
 
   #show(controls) {
@@ -225,8 +237,13 @@ class Detail {
   update() {
     const camera = cameras.find(({ name }) => name === this.name);
     if (!camera) return;
+    if (isOver(camera)) {
+      this.player?.stop();
+      this.player = null;
+    }
+    this.player ??= play(this.screen, camera, { rows: STAGE_ROWS, compare: this.compare });
     const { width, height } = camera;
-    if (width && this.player.aspect !== width / height) this.player.setAspect(width, height);
+    if (width && this.player && this.player.aspect !== width / height) this.player.setAspect(width, height);
     if (width) this.stage.style.setProperty("--ratio", width / height);
     chip(this.root.querySelector(".chip"), camera);
     const reason = this.root.querySelector(".reason");
@@ -286,7 +303,7 @@ class Detail {
   }
 
   stop() {
-    this.player.stop();
+    this.player?.stop();
     this.resizing.disconnect();
     this.root.replaceChildren();
     this.root.hidden = true;
