@@ -1,6 +1,6 @@
 """How fast the networks run in PyTorch on an NVIDIA GPU, as this project runs them and otherwise.
 
-    python benchmarks/gpu_networks.py                        # 720p and 1080p, a few minutes
+    python benchmarks/gpu_networks.py                        # 720p, 1080p and 4K, some minutes
     python benchmarks/gpu_networks.py --sizes 3840x2160 --models gladnet --json figures.json
 
 A frame is one picture through both networks, batch 1. The forms:
@@ -12,6 +12,11 @@ A frame is one picture through both networks, batch 1. The forms:
   of the detail network, which gives the same with fewer multiplications.
 - "backend-on-device" is what `TorchBackend` computes, from and to 8-bit pictures on the GPU.
 - "backend" is `TorchBackend` itself, from and to NumPy: the copies are included.
+- "cuda-on-device" is what `CudaBackend` records as a CUDA graph, both networks, from and to 8-bit
+  pictures on the GPU; "cuda" is `CudaBackend` itself, from and to NumPy, one picture after the
+  other; "cuda-two-at-once" has two under way, and its time is that of a picture among them.
+- "decode-cuda" also decodes: a file of noise in H.264, made for it, on the CPU's cores, its frames
+  to `CudaBackend` two at once. It needs PyAV, and says so where that is missing.
 
 Times are medians between CUDA events around each frame, after a warm-up that includes
 compilation. TFLOP/s count the operations of the form as it is written (two for each
@@ -21,12 +26,17 @@ their share of what a large FP16 matrix product reached in this run. The PSNR ag
 """
 
 import argparse
+import importlib.util
+import io
+import itertools
 import json
 import platform
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import pairwise
@@ -39,14 +49,20 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 import streamlight
+from streamlight.backends.cuda import CudaBackend
 from streamlight.backends.torch import TorchBackend
+from streamlight.cuda.layout import size_of_map
+from streamlight.cuda.network import DetailNetwork
+from streamlight.cuda.ops import load_ops
+from streamlight.cuda.replay import Replay
 from streamlight.frame import Image
 from streamlight.models import MODELS, PRIOR_SIZE, ModelSpec
 from streamlight.models.gladnet import GLADNet
+from streamlight.models.prior_index import Place, prior_indices
 from streamlight.models.weights import load_network
 from streamlight.view import sample_nearest
 
-SIZES = {"720p": (1280, 720), "1080p": (1920, 1080)}
+SIZES = {"720p": (1280, 720), "1080p": (1920, 1080), "4K": (3840, 2160)}
 
 Run = Callable[[], Tensor]
 """Runs one frame; returns (1, 3, H, W) in [0, 1], or (H, W, 3) of uint8."""
@@ -137,6 +153,102 @@ def backend_form(spec: ModelSpec, picture: Image, device: torch.device) -> Run:
     return lambda: torch.from_numpy(backend.reconstruct(picture, backend.estimate(view)))
 
 
+def cuda_backend(spec: ModelSpec, device: torch.device, parallel: int) -> CudaBackend:
+    """Open `CudaBackend`; on a CPU, in FP32."""
+    dtype = torch.float16 if device.type == "cuda" else torch.float32
+    return CudaBackend(spec, device, dtype, parallel)
+
+
+def cuda_on_device_form(spec: ModelSpec, picture: Image, device: torch.device) -> Run:
+    """Prepare the recorded work of `CudaBackend`, without its copies from and to the host."""
+    is_cuda, ops = device.type == "cuda", load_ops(device)
+    network, (height, width) = load_network(spec), picture.shape[:2]
+    detail = DetailNetwork(network.detail, device, torch.float16 if is_cuda else torch.float32, ops)
+    print("    " + ", ".join(f"{kind} by {way.name}" for kind, way in detail.ways.items()))
+    prior_network = network.prior.to(device)
+    view = torch.from_numpy(sample_nearest(picture)).to(device)
+    image = torch.from_numpy(picture).to(device)
+    result = torch.empty_like(image)
+    map_ = torch.empty(
+        size_of_map(height, width, spec.unshuffle), dtype=detail.dtype, device=device
+    )
+    place = Place(height, width, 0, 0)
+    rows, columns = (
+        torch.from_numpy(i.astype(np.int32)).to(device)
+        for i in prior_indices(place, height, width, spec.unshuffle, True)
+    )
+
+    def work() -> None:
+        prior = prior_network(view)
+        ops.rgb_in(image, map_, spec.unshuffle)
+        out = detail(map_, prior, rows, columns, True)
+        ops.rgb_out(out, result, spec.unshuffle)
+
+    with torch.inference_mode():
+        replay = Replay(work, torch.cuda.Stream(device) if is_cuda else None)
+
+    def run() -> Tensor:
+        replay()
+        return result
+
+    return run
+
+
+def cuda_form(spec: ModelSpec, picture: Image, device: torch.device) -> Run:
+    """Prepare `CudaBackend`, as the enhancer calls it."""
+    backend = cuda_backend(spec, device, 1)
+    view = sample_nearest(picture)
+    return lambda: torch.from_numpy(backend.reconstruct(picture, backend.estimate(view)))
+
+
+def cuda_two_form(spec: ModelSpec, picture: Image, device: torch.device) -> Run:
+    """Prepare `CudaBackend` with the next picture always under way, as the pipeline has it."""
+    return stream_form(cuda_backend(spec, device, 2), itertools.repeat(picture))
+
+
+def decode_form(spec: ModelSpec, picture: Image, device: torch.device) -> Run:
+    """Prepare `CudaBackend` on what a decoder gives."""
+    return stream_form(cuda_backend(spec, device, 2), decoded_forever(picture))
+
+
+def stream_form(backend: CudaBackend, pictures: Iterator[Image]) -> Run:
+    """Run a backend on pictures, two at once; each call gives one result, in their order."""
+    threads = ThreadPoolExecutor(2)
+    under_way: deque[Future[Image]] = deque()
+
+    def run() -> Tensor:
+        while len(under_way) < 3:
+            image = next(pictures)
+            prior = backend.estimate(sample_nearest(image))
+            under_way.append(threads.submit(backend.reconstruct, image, prior))
+        return torch.from_numpy(under_way.popleft().result())
+
+    return run
+
+
+def decoded_forever(picture: Image) -> Iterator[Image]:
+    """Encode some frames of a picture as H.264, and decode them again and again."""
+    import av
+
+    from streamlight.color import ColorSpec, Matrix, Range
+    from streamlight.sources.rgb import RgbConverter
+
+    file, to_rgb = io.BytesIO(), RgbConverter()
+    with av.open(file, "w", format="mp4") as container:
+        stream = container.add_stream("libx264", 30, options={"preset": "ultrafast", "qp": "0"})
+        stream.height, stream.width, stream.pix_fmt = *picture.shape[:2], "yuv420p"
+        for _ in range(30):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "rgb24")))
+        container.mux(stream.encode())
+    color = ColorSpec(Matrix.BT709, Range.LIMITED)
+    while True:
+        file.seek(0)
+        with av.open(file) as opened:
+            opened.streams.video[0].thread_type = "FRAME"
+            for frame in opened.decode(video=0):
+                yield to_rgb(frame, color)
+
+
 FORMS: dict[str, Callable[[ModelSpec, Image, torch.device], Run]] = {
     "eager-fp32": partial(network_form, dtype=torch.float32),
     "eager-fp16": partial(network_form, dtype=torch.float16),
@@ -146,7 +258,12 @@ FORMS: dict[str, Callable[[ModelSpec, Image, torch.device], Run]] = {
     ),
     "backend-on-device": on_device_form,
     "backend": backend_form,
+    "cuda-on-device": cuda_on_device_form,
+    "cuda": cuda_form,
+    "cuda-two-at-once": cuda_two_form,
+    "decode-cuda": decode_form,
 }
+NEEDS_AV = "decode-cuda"
 BASELINE = "eager-fp32"
 
 
@@ -216,10 +333,18 @@ def measure(
         expected = FORMS[BASELINE](spec, picture, device)()
     rows: list[Row] = []
     for form in forms:
-        run = FORMS[form](spec, picture, device)
+        if form == NEEDS_AV and importlib.util.find_spec("av") is None:
+            print(f"{spec.name:13s} {size:>9s}  {form:22s} not measured: PyAV is not installed")
+            continue
+        try:
+            run = FORMS[form](spec, picture, device)
+        except torch.OutOfMemoryError:
+            print(f"{spec.name:13s} {size:>9s}  {form:22s} not measured: too little memory")
+            continue
         ms = median_ms(run, device, frames)
         with torch.inference_mode():
-            psnr = None if form == BASELINE else psnr_db(run(), expected)
+            # what was decoded is another picture, by its chroma of half size
+            psnr = None if form in (BASELINE, NEEDS_AV) else psnr_db(run(), expected)
         speed_up = rows[0].ms / ms if rows and rows[0].form == BASELINE else None
         tflops = 1e3 * tflop / ms
         row = Row(spec.name, size, form, ms, speed_up, tflops, tflops / gemm, psnr)
@@ -250,7 +375,13 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--gemm", type=int, default=8192, help="side of the matrix product")
     parser.add_argument("--device", default="cuda", help='"cpu" only shows that the script runs')
     parser.add_argument("--json", type=Path, help="write the figures there")
+    parser.add_argument(
+        "--quick", action="store_true", help="one small size, few frames: shows that it runs"
+    )
     arguments = parser.parse_args()
+    if arguments.quick:
+        arguments.sizes, arguments.frames, arguments.gemm = ["416x400"], 2, 256
+        arguments.forms = [form for form in arguments.forms if "compiled" not in form]
     side = max(MODELS[name].compact_min_side for name in arguments.models)
     for size in arguments.sizes:
         try:

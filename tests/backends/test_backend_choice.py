@@ -55,27 +55,33 @@ NO_CUDA = BackendUnavailableError("torch finds no CUDA device here; --device cpu
 NO_OPENVINO = BackendUnavailableError("openvino has no device None here")
 NO_TORCH = BackendUnavailableError("torch has no CPU")
 
+WITHOUT_CUDA: Failures = {("cuda", "cuda"): NO_CUDA, ("torch", "cuda"): NO_CUDA}
+
 Install = Callable[[Failures], Tries]
 
 
 def test_auto_takes_a_cuda_device_first_with_the_full_model(install: Install) -> None:
     tries = install({})
     choice = choose()
-    assert tries == [("torch", "cuda", "gladnet")]
-    assert (choice.backend.info.backend, choice.model.name) == ("torch", "gladnet")
+    assert tries == [("cuda", "cuda", "gladnet")]
+    assert (choice.backend.info.backend, choice.model.name) == ("cuda", "gladnet")
     assert choice.reason == "the best here"
 
 
 def test_auto_goes_on_to_openvino_with_the_small_model_and_says_why(install: Install) -> None:
-    tries = install({("torch", "cuda"): NO_CUDA})
+    tries = install(WITHOUT_CUDA)
     choice = choose()
-    assert tries == [("torch", "cuda", "gladnet"), ("openvino", None, "gladnet-fast")]
+    assert tries == [
+        ("cuda", "cuda", "gladnet"),
+        ("torch", "cuda", "gladnet"),
+        ("openvino", None, "gladnet-fast"),
+    ]
     assert (choice.backend.info.backend, choice.model.name) == ("openvino", "gladnet-fast")
-    assert "torch finds no CUDA device here" in choice.reason
+    assert choice.reason == "torch finds no CUDA device here"  # and says it once
 
 
 def test_auto_ends_with_torch_on_the_cpu(install: Install) -> None:
-    tries = install({("torch", "cuda"): NO_CUDA, ("openvino", None): NO_OPENVINO})
+    tries = install({**WITHOUT_CUDA, ("openvino", None): NO_OPENVINO})
     choice = choose()
     assert tries[-1] == ("torch", "cpu", "gladnet-fast")
     assert "torch finds no CUDA device here" in choice.reason
@@ -83,9 +89,7 @@ def test_auto_ends_with_torch_on_the_cpu(install: Install) -> None:
 
 
 def test_where_nothing_runs_every_reason_is_given(install: Install) -> None:
-    install(
-        {("torch", "cuda"): NO_CUDA, ("openvino", None): NO_OPENVINO, ("torch", "cpu"): NO_TORCH}
-    )
+    install({**WITHOUT_CUDA, ("openvino", None): NO_OPENVINO, ("torch", "cpu"): NO_TORCH})
     with pytest.raises(BackendUnavailableError) as caught:
         choose()
     for reason in (NO_CUDA, NO_OPENVINO, NO_TORCH):
@@ -94,7 +98,7 @@ def test_where_nothing_runs_every_reason_is_given(install: Install) -> None:
 
 @pytest.mark.parametrize("error", [BackendError("broke"), RuntimeError("bug"), UsageError("no")])
 def test_auto_goes_on_for_no_other_error(install: Install, error: Exception) -> None:
-    tries = install({("torch", "cuda"): error})
+    tries = install({("cuda", "cuda"): error})
     with pytest.raises(type(error), match=str(error)):
         choose()
     assert len(tries) == 1
@@ -103,7 +107,7 @@ def test_auto_goes_on_for_no_other_error(install: Install, error: Exception) -> 
 @pytest.mark.parametrize("error", [ImportError("libcudart.so.13"), OSError("WinError 126")])
 def test_a_package_that_cannot_be_loaded_is_unavailable(install: Install, error: Exception) -> None:
     """A half-removed CUDA library must not keep OpenVINO from running."""
-    install({("torch", "cuda"): error})
+    install({("cuda", "cuda"): NO_CUDA, ("torch", "cuda"): error})
     choice = choose()
     assert choice.backend.info.backend == "openvino"
     assert "torch is installed, but cannot be loaded" in choice.reason
@@ -134,7 +138,7 @@ def test_torch_asked_for_takes_its_best_device_and_the_model_for_it(
 @pytest.mark.parametrize(
     ("device", "expected"),
     [
-        ("cuda:1", [("torch", "cuda:1", "gladnet")]),
+        ("cuda:1", [("cuda", "cuda:1", "gladnet")]),
         ("GPU", [("openvino", "GPU", "gladnet")]),
         ("GPU.1", [("openvino", "GPU.1", "gladnet")]),
         ("NPU", [("openvino", "NPU", "gladnet-fast")]),
@@ -156,7 +160,7 @@ def test_a_precision_chooses_the_backends_that_have_it(install: Install) -> None
 
 
 def test_a_model_asked_for_is_taken_on_any_device(install: Install) -> None:
-    install({("torch", "cuda"): NO_CUDA})
+    install(WITHOUT_CUDA)
     assert choose("gladnet").model.name == "gladnet"
     assert choose("gladnet-fast", "torch", "cuda:0").model.name == "gladnet-fast"
 
@@ -172,7 +176,7 @@ def test_parallelism_reaches_the_backend(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"backend": "cudnn"}, "--backend cudnn: choose one of auto, openvino, torch"),
+        ({"backend": "cudnn"}, "--backend cudnn: choose one of auto, openvino, cuda, torch"),
         ({"model": "zero-dce"}, "--model zero-dce: choose one of auto, gladnet, gladnet-fast"),
         ({"backend": "torch", "precision": "bf16"}, "--precision bf16: torch has fp32, fp16"),
         ({"precision": "int8"}, "--precision int8: no backend has that.*bf16"),
