@@ -47,7 +47,8 @@ bench: $(DEV) ## measure the file pipeline against the loop that people write by
 
 # GPU_PYTHON=python3 takes an interpreter that has PyTorch and pytest, as it is: nothing is installed
 gpu-check: $(GPU_NEEDS) ## run the tests that need an NVIDIA GPU, and fail without one
-	STREAMLIGHT_REQUIRE_GPU=1 PYTHONPATH=. $(GPU_PYTHON) -m pytest -m gpu -o addopts= tests/gpu
+	STREAMLIGHT_REQUIRE_GPU=1 PYTHONPATH=. $(GPU_PYTHON) -m pytest -m gpu -o addopts= \
+		-W ignore::pytest.PytestConfigWarning tests/gpu # where pytest-timeout is missing
 
 gpu-bench: $(GPU_NEEDS) ## measure the networks on an NVIDIA GPU; figures to gpu-bench.json
 	PYTHONPATH=. $(GPU_PYTHON) benchmarks/gpu_networks.py --json gpu-bench.json
@@ -56,4 +57,4 @@ graphs: $(DEV) ## export the packaged ONNX graphs again
 	$(BIN)/python -m streamlight.models.export
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) dist build night.bright.mp4 .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) dist build night.bright.mp4 gpu-bench.json .mypy_cache .ruff_cache .pytest_cache
