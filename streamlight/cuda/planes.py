@@ -79,11 +79,13 @@ class PlanesProgram:
         )
 
         def read() -> None:
-            ops.nv12_in(*self._given, self._map, r, size.spec)
+            luma, chroma = self._given
+            ops.nv12_in(luma, chroma, self._map, r, size.spec)
 
         def enhance() -> None:
             out = network(self._map, self._prior, rows, columns, is_compact)
-            ops.nv12_out(out, *self._result, r, size.spec)
+            luma, chroma = self._result
+            ops.nv12_out(out, luma, chroma, r, size.spec)
 
         self._read, self._enhance = Replay(read, stream), Replay(enhance, stream)
 

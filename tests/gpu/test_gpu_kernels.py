@@ -91,11 +91,9 @@ def test_rgb_in(height: int, width: int, r: int, dtype: "dtype_") -> None:
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.uint16, torch.float32], ids=str)
 @pytest.mark.parametrize(("height", "width", "r"), SIZES)
-def test_rgb_out_clamps_and_rounds_ties_to_even(
-    height: int, width: int, r: int, dtype: "dtype_"
-) -> None:
+def test_rgb_out_clamps_and_rounds(height: int, width: int, r: int, dtype: "dtype_") -> None:
     result = random(*size_of_map(height, width, r), dtype=torch.float16, peak=1.2, least=-0.2)
-    result[0, 0, 0] = 0.5  # 127.5 and 32767.5 are ties
+    result[0, 0, 0] = 0.5  # 127.5 and 32767.5, which round up
     found, expected = (Poisoned(height, width, 3, dtype=dtype) for _ in range(2))
     kernel("rgb_out").rgb_out(result, found.tensor, r)
     plain.rgb_out(result, expected.tensor, r)
