@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORE := $(VENV)/.core
 DEV := $(VENV)/.dev
+GPU_PYTHON ?= $(BIN)/python
+GPU_NEEDS := $(if $(filter $(BIN)/python,$(GPU_PYTHON)),$(DEV))
 
 .PHONY: help setup demo test test-slow check wheel-check bench gpu-check gpu-bench graphs clean
 
@@ -43,14 +45,16 @@ wheel-check: $(DEV) ## install the wheel in a fresh environment without torch, a
 bench: $(DEV) ## measure the file pipeline against the loop that people write by hand
 	$(BIN)/python benchmarks/file_throughput.py
 
-gpu-check: $(DEV) ## run the tests that need an NVIDIA GPU, and fail without one
-	STREAMLIGHT_REQUIRE_GPU=1 $(BIN)/python -m pytest -m gpu
+# GPU_PYTHON=python3 takes an interpreter that has PyTorch and pytest, as it is: nothing is installed
+gpu-check: $(GPU_NEEDS) ## run the tests that need an NVIDIA GPU, and fail without one
+	STREAMLIGHT_REQUIRE_GPU=1 PYTHONPATH=. $(GPU_PYTHON) -m pytest -m gpu -o addopts= \
+		-W ignore::pytest.PytestConfigWarning tests/gpu # where pytest-timeout is missing
 
-gpu-bench: $(DEV) ## measure the networks on an NVIDIA GPU
-	$(BIN)/python benchmarks/gpu_networks.py
+gpu-bench: $(GPU_NEEDS) ## measure the networks on an NVIDIA GPU; figures to gpu-bench.json
+	PYTHONPATH=. $(GPU_PYTHON) benchmarks/gpu_networks.py --json gpu-bench.json
 
 graphs: $(DEV) ## export the packaged ONNX graphs again
 	$(BIN)/python -m streamlight.models.export
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) dist build night.bright.mp4 .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) dist build night.bright.mp4 gpu-bench.json .mypy_cache .ruff_cache .pytest_cache

@@ -1,6 +1,6 @@
 """How fast the networks run in PyTorch on an NVIDIA GPU, as this project runs them and otherwise.
 
-    python benchmarks/gpu_networks.py                        # 720p and 1080p, a few minutes
+    python benchmarks/gpu_networks.py                        # 720p, 1080p and 4K, some minutes
     python benchmarks/gpu_networks.py --sizes 3840x2160 --models gladnet --json figures.json
 
 A frame is one picture through both networks, batch 1. The forms:
@@ -12,15 +12,21 @@ A frame is one picture through both networks, batch 1. The forms:
   of the detail network, which gives the same with fewer multiplications.
 - "backend-on-device" is what `TorchBackend` computes, from and to 8-bit pictures on the GPU.
 - "backend" is `TorchBackend` itself, from and to NumPy: the copies are included.
+- "cuda-on-device" is what `CudaBackend` records as a CUDA graph, both networks, from and to 8-bit
+  pictures on the GPU; "cuda" is `CudaBackend` itself, from and to NumPy, one picture after the
+  other; "cuda-two-at-once" has two under way, and its time is that of a picture among them.
+- "decode-cuda" also decodes: a file of noise in H.264, made for it, on the CPU's cores, its frames
+  to `CudaBackend` two at once. It needs PyAV, and says so where that is missing.
 
-Times are medians between CUDA events around each frame, after a warm-up that includes
-compilation. TFLOP/s count the operations of the form as it is written (two for each
-multiplication and addition), also where the compact form does with fewer, and "of GEMM" is
-their share of what a large FP16 matrix product reached in this run. The PSNR against
-"eager-fp32" tells whether a fast form is also right; rounding to 8 bits alone gives 59 dB.
+Times are medians (of the streamed forms, means) between CUDA events around each frame, after a
+warm-up that includes compilation. TFLOP/s count the operations of the form as it is written (two
+for each multiplication and addition), also where the compact form does with fewer, and "of GEMM"
+is their share of what a large FP16 matrix product reached in this run. The PSNR against "eager-
+fp32" tells whether a fast form is also right; rounding to 8 bits alone gives 59 dB.
 """
 
 import argparse
+import importlib.util
 import json
 import platform
 import statistics
@@ -35,6 +41,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from gpu_cuda_forms import cuda_form, cuda_on_device_form, cuda_two_form, decode_form
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -46,10 +53,14 @@ from streamlight.models.gladnet import GLADNet
 from streamlight.models.weights import load_network
 from streamlight.view import sample_nearest
 
-SIZES = {"720p": (1280, 720), "1080p": (1920, 1080)}
+SIZES = {"720p": (1280, 720), "1080p": (1920, 1080), "4K": (3840, 2160)}
 
 Run = Callable[[], Tensor]
 """Runs one frame; returns (1, 3, H, W) in [0, 1], or (H, W, 3) of uint8."""
+
+
+Typical = Callable[[list[float]], float]
+"""Makes one time of many."""
 
 
 @dataclass(frozen=True)
@@ -146,12 +157,22 @@ FORMS: dict[str, Callable[[ModelSpec, Image, torch.device], Run]] = {
     ),
     "backend-on-device": on_device_form,
     "backend": backend_form,
+    "cuda-on-device": cuda_on_device_form,
+    "cuda": cuda_form,
+    "cuda-two-at-once": cuda_two_form,
+    "decode-cuda": decode_form,
 }
+NEEDS_AV = "decode-cuda"
+STREAMED = ("cuda-two-at-once", "decode-cuda")
+"""Their results come in bursts, so that only the mean time means something."""
+
 BASELINE = "eager-fp32"
 
 
 @torch.inference_mode()
-def median_ms(run: Run, device: torch.device, frames: int) -> float:
+def typical_ms(
+    run: Run, device: torch.device, frames: int, typical: Typical = statistics.median
+) -> float:
     """Measure the time of a frame; a fifth as many, but at least three, are run to warm up."""
     for _ in range(max(3, frames // 5)):
         run()
@@ -160,7 +181,7 @@ def median_ms(run: Run, device: torch.device, frames: int) -> float:
         for _ in range(frames):
             run()
             times_s.append(time.perf_counter())
-        return 1e3 * statistics.median(end - start for start, end in pairwise(times_s))
+        return 1e3 * typical([end - start for start, end in pairwise(times_s)])
     make_event: Callable[..., Any] = torch.cuda.Event  # torch does not type it
     events = [make_event(enable_timing=True) for _ in range(frames + 1)]
     torch.cuda.synchronize(device)
@@ -169,13 +190,13 @@ def median_ms(run: Run, device: torch.device, frames: int) -> float:
         run()
         event.record()
     torch.cuda.synchronize(device)
-    return float(statistics.median(start.elapsed_time(end) for start, end in pairwise(events)))
+    return float(typical([start.elapsed_time(end) for start, end in pairwise(events)]))
 
 
 def gemm_tflops(device: torch.device, side: int, frames: int) -> float:
     """Measure a matrix product of FP16, which shows what the tensor cores can reach at best."""
     a, b = (torch.randn(side, side, device=device, dtype=torch.float16) for _ in range(2))
-    return float(2 * side**3 / median_ms(lambda: a @ b, device, frames) / 1e9)
+    return float(2 * side**3 / typical_ms(lambda: a @ b, device, frames) / 1e9)
 
 
 def count_tflop(spec: ModelSpec, width: int, height: int) -> float:
@@ -216,10 +237,19 @@ def measure(
         expected = FORMS[BASELINE](spec, picture, device)()
     rows: list[Row] = []
     for form in forms:
-        run = FORMS[form](spec, picture, device)
-        ms = median_ms(run, device, frames)
+        if form == NEEDS_AV and importlib.util.find_spec("av") is None:
+            print(f"{spec.name:13s} {size:>9s}  {form:22s} not measured: PyAV is not installed")
+            continue
+        try:
+            run = FORMS[form](spec, picture, device)
+        except torch.OutOfMemoryError:
+            print(f"{spec.name:13s} {size:>9s}  {form:22s} not measured: too little memory")
+            continue
+        typical = statistics.mean if form in STREAMED else statistics.median
+        ms = typical_ms(run, device, frames, typical)
         with torch.inference_mode():
-            psnr = None if form == BASELINE else psnr_db(run(), expected)
+            # what was decoded is another picture, by its chroma of half size
+            psnr = None if form in (BASELINE, NEEDS_AV) else psnr_db(run(), expected)
         speed_up = rows[0].ms / ms if rows and rows[0].form == BASELINE else None
         tflops = 1e3 * tflop / ms
         row = Row(spec.name, size, form, ms, speed_up, tflops, tflops / gemm, psnr)
@@ -250,7 +280,13 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--gemm", type=int, default=8192, help="side of the matrix product")
     parser.add_argument("--device", default="cuda", help='"cpu" only shows that the script runs')
     parser.add_argument("--json", type=Path, help="write the figures there")
+    parser.add_argument(
+        "--quick", action="store_true", help="one small size, few frames: shows that it runs"
+    )
     arguments = parser.parse_args()
+    if arguments.quick:
+        arguments.sizes, arguments.frames, arguments.gemm = ["416x400"], 2, 256
+        arguments.forms = [form for form in arguments.forms if "compiled" not in form]
     side = max(MODELS[name].compact_min_side for name in arguments.models)
     for size in arguments.sizes:
         try:

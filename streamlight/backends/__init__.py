@@ -59,6 +59,14 @@ def _openvino(
     return OpenVinoBackend(model, device or "CPU", precision, parallel)
 
 
+def _cuda(
+    model: ModelSpec, device: str | None, precision: str | None, parallel: int | None
+) -> Backend:
+    from streamlight.backends.cuda import open_cuda
+
+    return open_cuda(model, device, precision, parallel)
+
+
 def _torch(
     model: ModelSpec, device: str | None, precision: str | None, parallel: int | None
 ) -> Backend:
@@ -79,6 +87,14 @@ BACKENDS: dict[str, BackendRow] = {
             _openvino,
         ),
         BackendRow(
+            "cuda",
+            "torch",
+            'pip install "streamlight[torch]"',
+            "cuda (NVIDIA)",
+            ("fp16", "fp32"),
+            _cuda,
+        ),
+        BackendRow(
             "torch",
             "torch",
             'pip install "streamlight[torch]"',
@@ -91,7 +107,9 @@ BACKENDS: dict[str, BackendRow] = {
 """Every backend. TensorRT goes before torch in `_AUTO_ORDER` when it arrives."""
 
 _AUTO_ORDER = (("torch", "cuda"), ("openvino", None), ("torch", "cpu"))
-"""What `auto` tries, best first: a CUDA device beats any CPU, OpenVINO beats torch on one."""
+"""What `auto` tries, best first: a CUDA device beats any CPU, OpenVINO beats torch on one. The
+backend `cuda` goes first once `make gpu-check` has passed on a GPU: until then it is for those who
+ask for it."""
 
 GPU_MODEL = "gladnet"
 CPU_MODEL = "gladnet-fast"
@@ -191,7 +209,8 @@ def choose(
             failures.append(str(error))
             continue
         # the remedies in the messages are for those who asked for that backend
-        skipped = ", ".join(re.split("[:;]", failure)[0] for failure in failures)
+        # and two backends of one device have one reason
+        skipped = ", ".join(dict.fromkeys(re.split("[:;]", failure)[0] for failure in failures))
         why = "as asked" if backend != "auto" else skipped or "the best here"
         return AutoChoice(*opened, reason=why)
     raise BackendUnavailableError("no backend can run: " + "; ".join(failures))

@@ -138,7 +138,7 @@ Backend = Annotated[
     str,
     _option(
         "--backend",
-        metavar="auto|openvino|torch",
+        metavar="auto|openvino|cuda|torch",
         help="What runs the network; `streamlight doctor` shows what works here.",
         autocompletion=_backend_names,
         panel=NETWORK,

@@ -172,7 +172,7 @@ def test_parallelism_reaches_the_backend(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"backend": "cudnn"}, "--backend cudnn: choose one of auto, openvino, torch"),
+        ({"backend": "cudnn"}, "--backend cudnn: choose one of auto, openvino, cuda, torch"),
         ({"model": "zero-dce"}, "--model zero-dce: choose one of auto, gladnet, gladnet-fast"),
         ({"backend": "torch", "precision": "bf16"}, "--precision bf16: torch has fp32, fp16"),
         ({"precision": "int8"}, "--precision int8: no backend has that.*bf16"),

@@ -48,7 +48,8 @@ WITHOUT_OTHER_RUNTIMES = """
 import sys
 
 class Blocked:
-    NAMES = {"av", "cv2", "openvino", "platformdirs", "rich", "tensorrt", "torch_tensorrt", "typer"}
+    NAMES = {"av", "cv2", "openvino", "platformdirs", "rich", "tensorrt", "torch_tensorrt", "typer",
+             "PIL", "psutil", "triton"}
 
     def find_spec(self, name, path=None, target=None):
         if name.split(".")[0] in self.NAMES:
@@ -57,6 +58,8 @@ class Blocked:
 sys.meta_path.insert(0, Blocked())
 import numpy as np
 from streamlight.enhance import Enhancer
+
+import streamlight.backends.cuda, streamlight.cuda.programs
 
 with Enhancer.open("gladnet-fast", "torch") as enhancer:
     dark = np.full((51, 67, 3), 20, np.uint8)
@@ -207,6 +210,7 @@ def test_a_picture_too_large_for_the_memory_is_refused_and_the_next_one_works(cu
 @pytest.mark.gpu
 def test_auto_takes_gladnet_on_the_gpu(cuda: str) -> None:
     with Enhancer.open() as enhancer:
+        assert enhancer.info.backend == "cuda", enhancer.reason
         assert enhancer.model.name == "gladnet"
         assert enhancer.info.device == torch.cuda.get_device_name(cuda)
         assert enhancer.info.precision == "fp16"
@@ -251,7 +255,10 @@ def test_the_benchmark_says_in_one_line_that_there_is_no_gpu() -> None:
 
 
 def test_the_benchmark_runs_and_copies_the_backend_faithfully(tmp_path: Path) -> None:
-    figures, forms = tmp_path / "figures.json", ("eager-fp32", "backend-on-device", "backend")
+    figures, forms = (
+        tmp_path / "figures.json",
+        ("eager-fp32", "backend-on-device", "backend", "cuda-on-device", "cuda"),
+    )
     size = ("--sizes", "384x386", "--models", "gladnet-fast", "--frames", "1", "--gemm", "64")
     options = ("--device", "cpu", *size, "--forms", *forms)
     done = run_python(BENCHMARK, *options, "--json", figures)
@@ -259,7 +266,8 @@ def test_the_benchmark_runs_and_copies_the_backend_faithfully(tmp_path: Path) ->
     rows = json.loads(figures.read_text())["rows"]
     assert [row["form"] for row in rows] == list(forms)
     assert all(row["ms"] > 0 for row in rows)
-    eager, on_device, backend = (row["psnr_db"] for row in rows)
+    eager, on_device, backend, *ours = (row["psnr_db"] for row in rows)
+    assert ours == pytest.approx([backend, backend], abs=0.01)
     assert eager is None
     assert on_device == pytest.approx(backend, abs=0.01)
     assert backend == pytest.approx(58.9, abs=0.5)  # nothing but the rounding to 8 bits

@@ -1,0 +1,58 @@
+"""Enhancing NV12 and P010 on the device, on a CPU: the same as by way of RGB."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="PyTorch is what is tested")
+
+from streamlight.backends.torch import TorchBackend  # noqa: E402
+from streamlight.color import ColorSpec, Matrix, Range  # noqa: E402
+from streamlight.cuda import plain  # noqa: E402
+from streamlight.cuda.network import DetailNetwork  # noqa: E402
+from streamlight.cuda.ops import PLAIN  # noqa: E402
+from streamlight.cuda.planes import PlanesProgram, PlanesSize  # noqa: E402
+from streamlight.cuda.ycbcr import YCbCr  # noqa: E402
+from streamlight.models import get_spec  # noqa: E402
+from streamlight.models.weights import load_network  # noqa: E402
+from streamlight.view import sample_nearest  # noqa: E402
+
+CPU = torch.device("cpu")
+MODEL = get_spec("gladnet-fast")
+
+
+@pytest.mark.parametrize(("height", "width"), [(130, 98), (386, 402)])
+@pytest.mark.parametrize("bits", [8, 10])
+def test_planes_give_what_rgb_gives(height: int, width: int, bits: int) -> None:
+    spec = YCbCr.of(ColorSpec(Matrix.BT709, Range.LIMITED), bits)
+    rng = np.random.default_rng(0)
+    step, dtype = 2 ** (bits - 8), np.uint8 if bits == 8 else np.uint16
+    y = (rng.integers(20 * step, 70 * step, (height, width)) * spec.unit).astype(dtype)
+    shape = (height // 2, width // 2, 2)
+    c = (rng.integers(120 * step, 136 * step, shape) * spec.unit).astype(dtype)
+    luma, chroma = torch.from_numpy(y), torch.from_numpy(c)
+    network = DetailNetwork(load_network(MODEL).detail, CPU, torch.float32, PLAIN)
+    map_ = torch.empty(height, width, 16)
+    plain.nv12_in(luma, chroma, map_, 1, spec)
+    image = map_[..., :3].contiguous().numpy()
+    reference = TorchBackend(MODEL, "cpu", "fp32")
+    with torch.inference_mode():
+        program = PlanesProgram(PlanesSize(height, width, spec), MODEL, network, PLAIN, CPU, None)
+        view = program.view(luma, chroma)
+        np.testing.assert_allclose(view, sample_nearest(image), atol=1e-7)
+        found = program.reconstruct(reference.estimate(view))
+    bright = torch.zeros(height, width, 16)
+    bright[..., :3] = torch.from_numpy(reference.reconstruct(image, reference.estimate(view)))
+    expected = torch.empty_like(luma), torch.empty_like(chroma)
+    plain.nv12_out(bright, *expected, 1, spec)
+    for one, other in zip(found, expected, strict=True):
+        apart = np.abs(one.astype(int) - other.numpy().astype(int))
+        assert apart.max() <= spec.unit
+        assert apart.mean() < 0.01 * spec.unit
+    assert found[0].mean() > 1.5 * y.mean()
+
+
+def test_a_size_that_the_model_does_not_take_is_refused() -> None:
+    network = DetailNetwork(load_network(MODEL).detail, CPU, torch.float32, PLAIN)
+    spec = YCbCr.of(ColorSpec(Matrix.BT709, Range.LIMITED), 8)
+    with pytest.raises(ValueError, match="33x64: both sides must be multiples of 2"):
+        PlanesProgram(PlanesSize(64, 33, spec), MODEL, network, PLAIN, CPU, None)
