@@ -15,11 +15,9 @@ from av.codec.codec import UnknownCodecError
 from av.video.codeccontext import VideoCodecContext
 
 from streamlight.sinks.encoder_table import ENCODERS
+from streamlight.sources.libav_log import LogEntry, libav_log
 
 _SIZE, _FRAMES = 256, 4  # encoders in hardware refuse pictures of less than about 150 pixels
-
-LogEntry = tuple[int, str, str]
-"""Level, name of the part of libav, message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,18 +75,12 @@ def captured_log(level: int = av.logging.ERROR) -> Iterator[list[LogEntry]]:
     Yields:
         The entries so far, as (level, name, message).
     """
-    before = av.logging.get_level()
     svt_level = os.environ.get("SVT_LOG")
-    skips = av.logging.get_skip_repeated()
-    av.logging.set_level(level)
-    av.logging.set_skip_repeated(False)  # else the second who fails has nothing to say
     os.environ["SVT_LOG"] = "1"  # errors only
     try:
-        with av.logging.Capture(local=False) as logs:
+        with libav_log(level, of_all_threads=True) as logs:
             yield logs
     finally:
-        av.logging.set_level(before)
-        av.logging.set_skip_repeated(skips)
         if svt_level is None:
             del os.environ["SVT_LOG"]
         else:

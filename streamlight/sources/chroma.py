@@ -6,6 +6,8 @@ import av
 import av.filter
 import av.logging
 
+from streamlight.sources.libav_log import libav_log
+
 
 class ChromaPlacer:
     """Makes pictures that do not say where their chroma lies say "left", as players take it.
@@ -39,14 +41,9 @@ def chroma_location_of(frame: av.VideoFrame) -> str:
     process is raised for that one frame.
     """
     graph = _graph(frame, "showinfo", "checksum=0")
-    level = av.logging.get_level()
-    av.logging.set_level(av.logging.INFO)
-    try:
-        with av.logging.Capture(local=True) as lines:
-            graph.vpush(frame)
-            graph.vpull()
-    finally:
-        av.logging.set_level(level)
+    with libav_log(av.logging.INFO, of_all_threads=False) as lines:
+        graph.vpush(frame)
+        graph.vpull()
     words = (word for _, _, text in lines for word in text.split())
     return next((word[3:] for word in words if word.startswith("cl:")), "unspecified")
 

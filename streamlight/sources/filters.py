@@ -14,6 +14,7 @@ import av.filter
 import av.logging
 
 from streamlight.errors import SourceError, UsageError
+from streamlight.sources.libav_log import LogEntry, libav_log
 
 _SPACE = " \n\t\r"
 
@@ -137,7 +138,7 @@ class FilterChain:
         Where a filter gives nothing for a single picture, the format is taken to stay.
         """
         spies = [("setsar", "spy_size", ""), ("showinfo", "spy_rate", "checksum=0")]
-        with _captured_log(av.logging.VERBOSE) as logged:
+        with libav_log(av.logging.VERBOSE, of_all_threads=True) as logged:
             graph = self._build([*filters, *spies], buffer, logged)
             graph.vpush(first)
             graph.vpush(None)
@@ -247,19 +248,7 @@ def _check_filter(name: str, title: str) -> None:
         raise UsageError(f"{title}: '{name}' {what} no pictures and cannot stand in a chain")
 
 
-def _said(logged: list[tuple[int, str, str]], name: str, pattern: str) -> tuple[int, ...]:
+def _said(logged: list[LogEntry], name: str, pattern: str) -> tuple[int, ...]:
     """Find numbers in what a filter logged."""
     found = (re.search(pattern, words) for _, by, words in logged if by == name)
     return next(tuple(int(number) for number in match.groups()) for match in found if match)
-
-
-@contextmanager
-def _captured_log(level: int) -> Iterator[list[tuple[int, str, str]]]:
-    """Collect what libav logs, as (level, name, message): no exception names the wrong option."""
-    before = av.logging.get_level()
-    av.logging.set_level(level)
-    try:
-        with av.logging.Capture(local=False) as logs:
-            yield logs
-    finally:
-        av.logging.set_level(before)

@@ -21,15 +21,11 @@ from streamlight.color import ColorSpec, Matrix, Range
 from streamlight.color_names import color_name, is_stated
 from streamlight.facts import ChapterFacts, FileFacts, Origin, StreamFacts, Tag, VideoFacts
 from streamlight.frame import Image
+from streamlight.sources.chroma import chroma_location_of
 from streamlight.sources.hdr import hdr_of
 from streamlight.sources.luma import judge_brightness
 from streamlight.sources.opening import choose_video, open_input, packets_of
-from streamlight.sources.sampling import (
-    chroma_location_of,
-    first_frame,
-    sample_frames,
-    view_of,
-)
+from streamlight.sources.sampling import first_frame, sample_frames, view_of
 from streamlight.sources.side_data import display_matrix_of
 from streamlight.sources.timing import timing_of
 

@@ -84,29 +84,3 @@ def view_of(frame: av.VideoFrame) -> Image:
     )
     view: Image = small.to_ndarray()
     return view
-
-
-def chroma_location_of(frame: av.VideoFrame) -> str:
-    """Tell where the chroma samples sit, in libav's words; "unspecified" where nothing says.
-
-    PyAV does not hand the value out, but libavfilter's `showinfo` prints it. The log level of the
-    process is raised for that one frame.
-    """
-    graph = av.filter.Graph()
-    source = graph.add_buffer(
-        width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base
-    )
-    show, sink = graph.add("showinfo"), graph.add("buffersink")
-    source.link_to(show)
-    show.link_to(sink)
-    graph.configure()
-    level = av.logging.get_level()
-    av.logging.set_level(av.logging.INFO)
-    try:
-        with av.logging.Capture(local=True) as lines:
-            source.push(frame)
-            sink.pull()
-    finally:
-        av.logging.set_level(level)
-    words = (word for _, _, text in lines for word in text.split())
-    return next((word[3:] for word in words if word.startswith("cl:")), "unspecified")
