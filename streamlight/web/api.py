@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from streamlight import __version__
 from streamlight.cameras.camera import Camera
@@ -34,7 +35,29 @@ EVENTS_S = 0.5
 MOST_LISTENERS = 64
 """Connections to /api/events at once."""
 
+MOST_SDP, MOST_CANDIDATES = 16_384, 32
+"""Of an offer: characters, and addresses that are tried. A browser sends far fewer."""
+
 _BOUNDARY = "frame"
+
+
+class CountedResponse(StreamingResponse):
+    """A response without an end, counted from before its beginning until it is over."""
+
+    def __init__(
+        self, content: AsyncIterator[bytes], among: set[CountedResponse], *, media_type: str
+    ) -> None:
+        """Count it `among` the others."""
+        super().__init__(content, media_type=media_type)
+        self._among = among
+        among.add(self)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._among.discard(self)
 
 
 class Api:
@@ -45,10 +68,11 @@ class Api:
         self.group = group
         self.settings = settings
         self.stills = Stills()
-        self.viewers = Viewers(settings.max_viewers)
+        self.viewers = Viewers()
         self.history = History(group.cameras)
-        self._streams = 0
-        self._listeners = 0
+        self.is_closing = False
+        self._streams: set[CountedResponse] = set()
+        self._listeners: set[CountedResponse] = set()
 
     def routes(self) -> list[Route]:
         """Return the routes."""
@@ -131,25 +155,23 @@ class Api:
             controls = Controls(**(known | {name: float(v) for name, v in wanted.items()}))
         except UsageError as error:
             raise HTTPException(422, str(error).removeprefix("--")) from error
+        except OverflowError as error:
+            raise HTTPException(422, "a number is too large") from error
         camera.set_controls(controls)
         return JSONResponse(controls.to_dict())
 
     async def events(self, request: Request) -> Response:
         """Tell the state of all cameras twice a second, as server-sent events."""
-        if self._listeners >= MOST_LISTENERS:
+        if len(self._listeners) >= MOST_LISTENERS:
             raise HTTPException(503, "too many pages are open")
 
         async def tell() -> AsyncIterator[bytes]:
-            self._listeners += 1
-            try:
-                while True:
-                    data = json.dumps({"cameras": self._statuses()})
-                    yield f"data: {data}\n\n".encode()
-                    await asyncio.sleep(EVENTS_S)
-            finally:
-                self._listeners -= 1
+            while not self.is_closing:
+                data = json.dumps({"cameras": self._statuses()})
+                yield f"data: {data}\n\n".encode()
+                await asyncio.sleep(EVENTS_S)
 
-        return StreamingResponse(tell(), media_type="text/event-stream")
+        return CountedResponse(tell(), self._listeners, media_type="text/event-stream")
 
     async def snapshot(self, request: Request) -> Response:
         """Return the newest picture."""
@@ -175,26 +197,20 @@ class Api:
     async def mjpeg(self, request: Request) -> Response:
         """Show a camera as a series of JPEGs, where WebRTC does not work."""
         camera, view = self._camera(request), self._view(request)
-        if self._streams + len(self.viewers) >= self.settings.max_viewers:
-            raise HTTPException(503, "there are too many viewers; see --max-viewers")
+        self._check_room()
 
         async def show() -> AsyncIterator[bytes]:
-            self._streams += 1
-            try:
-                async with watching(camera, compare=view.compare) as stream:
-                    while (frame := await stream.next()) is not None:
-                        data = await self.stills.jpeg(camera, frame, view)
-                        head = (
-                            f"--{_BOUNDARY}\r\nContent-Type: image/jpeg\r\n"
-                            f"Content-Length: {len(data)}\r\n\r\n"
-                        )
-                        yield head.encode() + data + b"\r\n"
-            finally:
-                self._streams -= 1
+            async with watching(camera, compare=view.compare) as stream:
+                while not self.is_closing and (frame := await stream.next()) is not None:
+                    data = await self.stills.jpeg(camera, frame, view)
+                    head = (
+                        f"--{_BOUNDARY}\r\nContent-Type: image/jpeg\r\n"
+                        f"Content-Length: {len(data)}\r\n\r\n"
+                    )
+                    yield head.encode() + data + b"\r\n"
 
-        return StreamingResponse(
-            show(), media_type=f"multipart/x-mixed-replace; boundary={_BOUNDARY}"
-        )
+        series = f"multipart/x-mixed-replace; boundary={_BOUNDARY}"
+        return CountedResponse(show(), self._streams, media_type=series)
 
     async def offer(self, request: Request) -> Response:
         """Answer a WebRTC offer."""
@@ -203,8 +219,9 @@ class Api:
         sdp, compare, rows = body.get("sdp"), body.get("compare", False), body.get("rows")
         if not isinstance(sdp, str) or not isinstance(compare, bool):
             raise HTTPException(422, "expected sdp (text) and compare (true or false)")
-        if self._streams + len(self.viewers) >= self.settings.max_viewers:
-            raise HTTPException(503, "there are too many viewers; see --max-viewers")
+        if len(sdp) > MOST_SDP or sdp.count("a=candidate:") > MOST_CANDIDATES:
+            raise HTTPException(422, "the offer is too long")
+        self._check_room()
         name = secrets.token_urlsafe(16)
         try:
             answer = await self.viewers.answer(camera, sdp, View(self._rows(rows), compare), name)
@@ -224,10 +241,13 @@ class Api:
         return Response(status_code=204)
 
     async def close_viewer(self, request: Request) -> Response:
-        """Send a WebRTC viewer away."""
-        if not await self.viewers.close(request.path_params["viewer"]):
-            raise HTTPException(404, "there is no such viewer")
+        """Send a WebRTC viewer away, if it has not gone by itself."""
+        await self.viewers.close(request.path_params["viewer"])
         return Response(status_code=204)
+
+    def _check_room(self) -> None:
+        if len(self._streams) + len(self.viewers) >= self.settings.max_viewers:
+            raise HTTPException(503, "there are too many viewers; see --max-viewers")
 
     def _statuses(self) -> list[dict[str, Any]]:
         return [camera.status().to_dict() for camera in self.group.cameras.values()]
@@ -240,7 +260,8 @@ class Api:
 
     def _view(self, request: Request) -> View:
         rows = request.query_params.get("rows")
-        number = int(rows) if rows is not None and rows.isdecimal() else rows
+        is_number = rows is not None and rows.isdecimal() and len(rows) < 9
+        number = int(rows) if rows is not None and is_number else rows
         return View(self._rows(number), request.query_params.get("compare") in ("1", "true"))
 
     def _rows(self, rows: Any) -> int:

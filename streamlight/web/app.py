@@ -41,7 +41,7 @@ def make_app(group: CameraGroup, settings: WebSettings) -> Starlette:
             await api.viewers.close_all()
             api.stills.close()
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/", _page),
             *api.routes(),
@@ -51,6 +51,8 @@ def make_app(group: CameraGroup, settings: WebSettings) -> Starlette:
         exception_handlers={HTTPException: _say_why},
         lifespan=lifespan,
     )
+    app.state.api = api
+    return app
 
 
 async def _page(request: Request) -> Response:

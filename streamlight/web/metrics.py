@@ -132,5 +132,8 @@ def exposition(group: CameraGroup, accept: str) -> tuple[bytes, str]:
     """Return the metrics, and their content type, in the form that a client accepts."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(CameraCollector(group))
-    encode, content_type = choose_encoder(accept)
+    try:
+        encode, content_type = choose_encoder(accept)
+    except (TypeError, ValueError):  # a version that is no number
+        encode, content_type = choose_encoder("")
     return encode(registry), content_type

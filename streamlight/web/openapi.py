@@ -246,7 +246,9 @@ def document() -> dict[str, Any]:
                     done | {"422": _FAULT},
                     requestBody=_json(wish) | {"required": True},
                 ),
-                "delete": _operation("Send a WebRTC viewer away.", done),
+                "delete": _operation(
+                    "Send a WebRTC viewer away, if it has not gone.", {"204": done["204"]}
+                ),
             },
         },
         "components": {

@@ -20,7 +20,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from streamlight.web.settings import WebSettings
 
-COOKIE = "streamlight_token"
+COOKIE = "streamlight"
+"""With the port behind it: cookies of a computer are shared by all its ports."""
 
 MOST_BODY = 256 * 1024
 """Bytes of a request; an SDP has a few thousand."""
@@ -81,13 +82,19 @@ class Guard:
     def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
         host = headers.get("host", "")
+        if not _has_whole_brackets(headers):
+            return _refused(400, "the address is broken")
         if not self._is_known(host):
             return _refused(421, "this page is not served under that name; see --allowed-host")
         origin = headers.get("origin")
         if origin is not None and urlsplit(origin).netloc.casefold() != host.casefold():
             return _refused(403, "requests of other origins are refused")
         site = headers.get("sec-fetch-site", "none")
-        is_visit = scope["method"] == "GET" and headers.get("sec-fetch-mode") == "navigate"
+        is_visit = (
+            scope["path"] == "/"
+            and scope["method"] == "GET"
+            and headers.get("sec-fetch-dest", "document") == "document"
+        )
         if site not in ("same-origin", "none") and not is_visit:
             return _refused(403, "requests of other sites are refused")
         length = headers.get("content-length", "0")
@@ -119,13 +126,15 @@ class Guard:
         scheme, _, bearer = headers.get("authorization", "").partition(" ")
         if scheme.casefold() == "bearer" and _is_same(bearer.strip(), secret):
             return None
-        if _is_same(_cookie(headers), secret):
+        if _is_same(_cookie(headers, self._cookie_name(scope)), _proof_of(secret)):
             return None
         query = QueryParams(scope["query_string"].decode("latin-1"))
         given = query.get("token", "")
         if scope["method"] in _SAFE and _is_same(given, secret):
             return self._signed_in(scope, query, secret)
-        return _refused(401, "a token is needed: open the address that streamlight printed")
+        refusal = _refused(401, "a token is needed: open the address with ?token=... at its end")
+        refusal.headers["www-authenticate"] = "Bearer"
+        return refusal
 
     def _signed_in(self, scope: Scope, query: QueryParams, secret: str) -> Response:
         """Put the token into a cookie, and take it out of the address bar."""
@@ -133,14 +142,19 @@ class Guard:
         path = "/" + scope["path"].lstrip("/\\")  # "//host" would lead away
         response = RedirectResponse(path + (f"?{rest}" if rest else ""), 303)
         response.set_cookie(
-            COOKIE,
-            secret,
+            self._cookie_name(scope),
+            _proof_of(secret),
             max_age=30 * 24 * 3600,
             httponly=True,
-            samesite="strict",
+            samesite="lax",  # the address may be opened from a mail; all else is refused above
             secure=scope["scheme"] == "https",
         )
         return response
+
+    @staticmethod
+    def _cookie_name(scope: Scope) -> str:
+        server = scope.get("server")
+        return f"{COOKIE}_{server[1]}" if server else COOKIE
 
 
 class BodyTooLarge(Exception):
@@ -162,12 +176,26 @@ def _bounded(receive: Receive) -> Receive:
     return receive_bounded
 
 
-def _cookie(headers: Headers) -> str:
+def _cookie(headers: Headers, wanted: str) -> str:
     for part in headers.get("cookie", "").split(";"):
         name, _, value = part.strip().partition("=")
-        if name == COOKIE:
+        if name == wanted:
             return value
     return ""
+
+
+def _proof_of(secret: str) -> str:
+    """What the cookie holds: it shows that the token was known, and does not tell it."""
+    return hmac.new(secret.encode(), b"streamlight cookie", "sha256").hexdigest()
+
+
+def _has_whole_brackets(headers: Headers) -> bool:
+    try:
+        urlsplit(headers.get("origin", ""))
+        urlsplit(f"//{headers.get('host', '')}")
+    except ValueError:
+        return False
+    return True
 
 
 def _is_same(given: str, secret: str) -> bool:

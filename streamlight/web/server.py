@@ -6,15 +6,19 @@ import asyncio
 import errno
 import socket
 import threading
+import time
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from streamlight.cameras.group import CameraGroup
 from streamlight.errors import SinkError
 from streamlight.web.settings import WebSettings
 
+if TYPE_CHECKING:
+    from streamlight.web.api import Api
+
 START_S = 10.0
-STOP_S = 2.0
+STOP_S = 2.5
 """How long open connections may take to end; then they are cut."""
 
 _INSTALL = 'the live page needs more packages; install them with: pip install "streamlight[web]"'
@@ -42,8 +46,10 @@ class WebServer:
         self.port = settings.port
         self._settings = settings
         self._socket: socket.socket | None = None
+        app = make_app(group, settings)
+        self._api: Api = app.state.api
         config = uvicorn.Config(
-            make_app(group, settings),
+            app,
             loop="asyncio",
             http="h11",
             ws="none",
@@ -68,6 +74,11 @@ class WebServer:
         self._socket = _listen(self._settings)
         self.port = self._socket.getsockname()[1]
         self._thread.start()
+        deadline = time.monotonic() + START_S
+        while not self._server.started:
+            if not self._thread.is_alive() or time.monotonic() > deadline:
+                raise SinkError("the live page: the web server does not start; see the log above")
+            time.sleep(0.01)
         return self
 
     def __exit__(
@@ -77,6 +88,7 @@ class WebServer:
         trace: TracebackType | None,
     ) -> None:
         """Stop; waits at most `STOP_S` for viewers."""
+        self._api.is_closing = True  # pages that listen end by themselves, within half a second
         self._server.should_exit = True
         self._thread.join(STOP_S)
         if self._socket is not None:

@@ -67,7 +67,11 @@ class WebSettings:
 
     @cached_property
     def secret(self) -> str | None:
-        """The token that a browser must know; None where none is needed."""
+        """The token that a browser must know; None where only this computer can ask.
+
+        A name in `allowed_hosts` is one by which others come, through a proxy.
+        """
         if self.token is not None:
             return self.token
-        return None if self.is_local else secrets.token_urlsafe(24)
+        is_private = self.is_local and not self.allowed_hosts
+        return None if is_private else secrets.token_urlsafe(24)

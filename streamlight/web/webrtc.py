@@ -85,12 +85,11 @@ class _Viewer:
 class Viewers:
     """All WebRTC viewers of a page."""
 
-    def __init__(self, most: int) -> None:
-        """Prepare for so many at once."""
+    def __init__(self) -> None:
+        """Prepare; there is no viewer yet."""
         for codec in (vpx, h264):
             for name, bitrate in _BITRATES.items():
                 setattr(codec, name, bitrate)
-        self._most = most
         self._viewers: dict[str, _Viewer] = {}
         self._opening = 0
         self._workers = ThreadPoolExecutor(2, thread_name_prefix="streamlight-view")
@@ -98,11 +97,6 @@ class Viewers:
     def __len__(self) -> int:
         """Return how many there are."""
         return len(self._viewers) + self._opening
-
-    @property
-    def is_full(self) -> bool:
-        """Whether nobody else can be let in."""
-        return len(self) >= self._most
 
     async def answer(self, camera: Camera, offer: str, view: View, name: str) -> str:
         """Let a viewer in.
@@ -144,14 +138,12 @@ class Viewers:
         viewer.stream.subscription.wants_original = viewer.track.view.compare
         return True
 
-    async def close(self, name: str) -> bool:
-        """Send a viewer away; False where there is no such."""
+    async def close(self, name: str) -> None:
+        """Send a viewer away; does nothing where there is no such."""
         viewer = self._viewers.get(name)
-        if viewer is None:
-            return False
-        viewer.task.cancel()
-        await asyncio.wait([viewer.task])
-        return True
+        if viewer is not None:
+            viewer.task.cancel()
+            await asyncio.wait([viewer.task])
 
     async def close_all(self) -> None:
         """Send all away, and end the threads."""
@@ -182,17 +174,23 @@ class Viewers:
                 track = ViewTrack(camera, stream, view, self._workers)
                 track.on("ended", ended.set)
                 try:
-                    answered.set_result(await _answer(connection, track, offer))
+                    async with asyncio.timeout(CONNECT_S):
+                        answered.set_result(await _answer(connection, track, offer))
                 except Exception as error:  # whatever a stranger's SDP does to the parser
                     answered.set_exception(ValueError(f"the offer cannot be used: {error}"))
                     return
                 task = cast(asyncio.Task[None], asyncio.current_task())
                 self._viewers[name] = _Viewer(track, stream, task)
-                async with asyncio.timeout(CONNECT_S):
-                    await connected.wait()
-                await ended.wait()
-        except TimeoutError:
-            logger.info("a viewer of %s did not connect", camera.name)
+                waits = [asyncio.create_task(event.wait()) for event in (connected, ended)]
+                done, _ = await asyncio.wait(
+                    waits, timeout=CONNECT_S, return_when=asyncio.FIRST_COMPLETED
+                )
+                for wait in waits:
+                    wait.cancel()
+                if not done:
+                    logger.info("a viewer of %s did not connect", camera.name)
+                elif connected.is_set():
+                    await ended.wait()
         finally:
             self._viewers.pop(name, None)
             if not answered.done():

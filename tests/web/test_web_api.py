@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import socket
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -65,7 +66,6 @@ def schema_of(document: dict[str, Any], path: str, method: str, code: str) -> di
         ("/api/cameras/door/controls", "/api/cameras/{name}/controls", "PATCH", {"x": 1}, 422),
         ("/api/cameras/door/offer", "/api/cameras/{name}/offer", "POST", {"sdp": "x"}, 422),
         ("/api/viewers/nobody", "/api/viewers/{viewer}", "PATCH", {}, 404),
-        ("/api/viewers/nobody", "/api/viewers/{viewer}", "DELETE", None, 404),
     ],
 )
 def test_the_answers_are_as_described(
@@ -104,6 +104,7 @@ def test_controls_change_what_is_named_and_no_more(server: WebServer, group: Fak
         (b"{", 400, "no JSON"),
         (b"NaN", 422, "expected a JSON object"),
         (b'{"strength": NaN}', 422, "between 0 and 1"),
+        (b'{"strength": 1' + b"0" * 400 + b"}", 422, "too large"),
         (b"[" * 100_000, 400, "no JSON"),
         (b"\xff", 400, "no JSON"),
     ],
@@ -134,6 +135,7 @@ def test_a_snapshot_is_the_newest_picture_and_compares_if_asked(server: WebServe
     assert_color(both[47:], YELLOW)
     assert ask(server, "/api/cameras/door/snapshot.jpg?rows=many").code == 422
     assert ask(server, "/api/cameras/door/snapshot.jpg?rows=1").code == 422
+    assert ask(server, f"/api/cameras/door/snapshot.jpg?rows={'9' * 5000}").code == 422
 
 
 def test_mjpeg_sends_pictures_as_long_as_somebody_watches(
@@ -171,6 +173,25 @@ def test_too_many_viewers_are_told_so() -> None:
             answer.readline()
             refused = ask(server, "/api/cameras/yard/mjpeg")
             assert refused.code == 503 and "--max-viewers" in refused.json["error"]
+        deadline = time.monotonic() + 5
+        while ask(server, "/api/cameras/door/offer", "POST", {"sdp": ""}).code == 503:
+            assert time.monotonic() < deadline, "the place of who went is free again"
+            time.sleep(0.05)
+
+
+def test_many_who_come_at_once_are_counted_before_they_get_anything() -> None:
+    """No picture comes yet, so no answer has begun to flow."""
+    with served(FakeGroup(), WebSettings(port=0, max_viewers=2), fps=0) as server:
+        request = b"GET /api/cameras/door/mjpeg HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        clients = [socket.create_connection(("127.0.0.1", server.port), 5) for _ in range(8)]
+        for client in clients:
+            client.sendall(request)
+        statuses = []
+        for client in clients:
+            statuses.append(int(client.recv(64).split()[1]))
+        for client in clients:
+            client.close()
+    assert statuses.count(200) == 2 and statuses.count(503) == 6
 
 
 def test_events_tell_the_state_again_and_again(server: WebServer, group: FakeGroup) -> None:
@@ -207,6 +228,8 @@ def test_health_is_lost_when_no_camera_can_come_back(server: WebServer, group: F
 def test_prometheus_can_read_the_metrics(server: WebServer) -> None:
     answer = ask(server, "/metrics")
     assert answer.headers["content-type"].startswith("text/plain")
+    odd = {"Accept": "application/openmetrics-text; version=x"}
+    assert ask(server, "/metrics", headers=odd).code == 200
     families = {one.name: one for one in text_string_to_metric_families(answer.body.decode())}
 
     def value(name: str, **labels: str) -> float:
@@ -339,7 +362,10 @@ def test_a_camera_that_ends_ends_its_viewers(server: WebServer, group: FakeGroup
     asyncio.run(watch())
 
 
-@pytest.mark.parametrize("sdp", ["", "v=0", "v=0\r\nm=video 9 X 1\r\n", "\x00" * 100])
+@pytest.mark.parametrize(
+    "sdp",
+    ["", "v=0", "v=0\r\nm=video 9 X 1\r\n", "\x00" * 100, "a=candidate:1\r\n" * 40, "x" * 20_000],
+)
 def test_an_offer_that_is_none_is_refused_and_leaves_nothing(
     server: WebServer, group: FakeGroup, sdp: str
 ) -> None:
@@ -393,3 +419,18 @@ def test_stills_are_made_once_for_all_and_kept_for_the_newest_frame_only(
         asyncio.run(ask_for_many())
     finally:
         stills.close()
+
+
+def test_a_page_that_listens_ends_with_the_server_and_leaves_no_trace(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with served(FakeGroup()) as server:
+        client = socket.create_connection(("127.0.0.1", server.port), 5)
+        client.sendall(b"GET /api/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert client.recv(64).startswith(b"HTTP/1.1 200")
+    client.close()
+    assert capfd.readouterr().err == ""
+
+
+def test_a_viewer_that_has_gone_can_be_sent_away(server: WebServer) -> None:
+    assert ask(server, "/api/viewers/nobody", "DELETE").code == 204

@@ -177,6 +177,10 @@ def test_a_control_acts_at_once_and_can_be_taken_back(
             page.keyboard.press("ArrowLeft")
         until(lambda: door.controls == Controls(strength=0.8), 2)
         expect(page.locator("output[for=strength]")).to_have_text("80 %")
+        door.set_controls(Controls(strength=0.8, exposure_ev=4.25))  # by another page
+        page.get_by_label("Strength").press("ArrowLeft")
+        until(lambda: door.controls == Controls(0.75, 4.25), 2)  # only what was moved is sent
+        page.get_by_label("Strength").press("ArrowRight")
         page.get_by_label("Exposure").fill("1.5")
         page.get_by_label("Smoothing").fill("0")
         until(lambda: door.controls == Controls(0.8, 1.5, 0.0), 2)
@@ -233,8 +237,24 @@ def test_everything_can_be_done_with_the_keyboard(browser: Browser, server: WebS
                               " || document.activeElement.className")
             )  # fmt: skip
         assert {"strength", "exposure_ev", "smoothing_s", "Reset", "Save picture"} <= reached
+        page.locator(".skip").focus()
+        page.keyboard.press("Enter")
+        assert page.evaluate("document.activeElement.id") == "main"
+        expect(page.locator("h2")).to_have_text("door")
         page.go_back()
         expect(page.locator(".tile")).to_have_count(2)
+        page.goto(server.url + "#%")
+        expect(page.locator(".tile")).to_have_count(2)
+
+
+def test_more_cameras_than_a_browser_has_connections_are_all_shown(browser: Browser) -> None:
+    """Six to one address, and one of them tells the states: JPEGs must not take them all."""
+    many = FakeGroup(*(f"camera{number}" for number in range(8)))
+    with served(many) as server, opened(browser, server, "?video=mjpeg") as page:
+        expect(page.locator(".screen[data-playing=mjpeg]")).to_have_count(8, timeout=15_000)
+        page.locator("a[href='#camera7']").click()
+        page.get_by_label("Strength").fill("0.5")
+        until(lambda: many.cameras["camera7"].controls == Controls(strength=0.5), 3)
 
 
 @pytest.mark.parametrize("path", ["", "#door"])

@@ -3,6 +3,7 @@
 import socket
 import time
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import pytest
 from web_parts import FakeGroup, ask, served
@@ -11,7 +12,8 @@ from streamlight.errors import SinkError, UsageError
 from streamlight.web.server import WebServer
 from streamlight.web.settings import WebSettings
 
-TOKEN = "a-token-of-the-test-0123456789"  # noqa: S105
+TOKEN = "a/token=of+the test's, 0123456789"  # noqa: S105
+QUOTED = quote(TOKEN, safe="")
 
 
 @pytest.fixture(scope="module")
@@ -58,9 +60,30 @@ def test_another_origin_is_refused(local: WebServer, origin: str) -> None:
 def test_another_site_can_neither_embed_nor_change_anything(local: WebServer, site: str) -> None:
     image = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "no-cors"}
     assert ask(local, "/api/cameras/door/snapshot.jpg", headers=image).code == 403
-    form = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "navigate"}
+    form = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
     assert ask(local, "/api/cameras/door/controls", "PATCH", {}, form).code == 403
+    frame = form | {"Sec-Fetch-Dest": "iframe"}
+    for path in ("/", "/api/cameras/door/snapshot.jpg"):
+        assert ask(local, path, headers=frame).code == 403
+    assert ask(local, "/api/cameras/door/snapshot.jpg", headers=form).code == 403
     assert ask(local, "/", headers=form).code == 200, "a link that leads here is no attack"
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Host": "["}, {"Host": "[::1"}, {"Origin": "http://["}, {"Host": "a]"}]
+)
+def test_a_broken_address_is_refused_and_no_error(
+    local: WebServer, headers: dict[str, str]
+) -> None:
+    assert ask(local, "/", headers=headers).code in (400, 403, 421)
+
+
+def test_who_comes_through_a_proxy_needs_the_token() -> None:
+    settings = WebSettings(port=0, allowed_hosts=("cam.example",))
+    assert settings.is_local and settings.secret
+    with served(FakeGroup(), settings, fps=0) as server:
+        assert ask(server, "/api/cameras", headers={"Host": "cam.example"}).code == 401
+        assert ask(server, "/api/cameras").code == 401
 
 
 def test_a_form_cannot_speak_for_the_page(local: WebServer) -> None:
@@ -103,7 +126,8 @@ def test_files_outside_the_page_are_out_of_reach(local: WebServer) -> None:
 def test_other_computers_need_the_token(public: WebServer) -> None:
     assert TOKEN not in public.url, "who gave it knows it; logs need not"
     for path in ("/", "/api/cameras", "/metrics", "/static/app.js", "/?token=wrong", "/?token="):
-        assert ask(public, path).code == 401, path
+        refused = ask(public, path)
+        assert refused.code == 401 and refused.headers["www-authenticate"] == "Bearer", path
     for given in ("Bearer wrong", "Bearer", f"Basic {TOKEN}", f"Bearer {TOKEN}x"):
         assert ask(public, "/api/cameras", headers={"Authorization": given}).code == 401
     assert ask(public, "/api/cameras", headers={"Authorization": f"Bearer {TOKEN}"}).code == 200
@@ -111,14 +135,15 @@ def test_other_computers_need_the_token(public: WebServer) -> None:
 
 
 def test_the_token_of_the_address_becomes_a_cookie(public: WebServer) -> None:
-    answer = ask(public, f"/?token={TOKEN}&video=mjpeg")
+    answer = ask(public, f"/?token={QUOTED}&video=mjpeg")
     assert (answer.code, answer.headers["location"]) == (303, "/?video=mjpeg")
     cookie = answer.headers["set-cookie"]
-    assert "HttpOnly" in cookie and "samesite=strict" in cookie.lower()
+    assert "HttpOnly" in cookie and "samesite=lax" in cookie.lower()
+    assert TOKEN not in cookie and QUOTED not in cookie and str(public.port) in cookie
     pair = cookie.split(";")[0]
     assert ask(public, "/api/cameras", headers={"Cookie": pair}).code == 200
     assert ask(public, "/api/cameras", headers={"Cookie": f"{pair}x"}).code == 401
-    away = ask(public, f"//evil.example/?token={TOKEN}").headers.get("location", "")
+    away = ask(public, f"//evil.example/?token={QUOTED}").headers.get("location", "")
     assert not away.startswith("//")
 
 

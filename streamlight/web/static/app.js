@@ -98,7 +98,7 @@ class Grid {
         tile.player?.stop();
         tile.player = null;
       }
-      tile.player ??= play(tile.screen, camera, { rows: TILE_ROWS });
+      tile.player ??= play(tile.screen, camera, { rows: TILE_ROWS, few: true });
       if (camera.width && tile.player && !tile.player.aspect) {
         tile.player.setAspect(camera.width, camera.height);
       }
@@ -106,6 +106,13 @@ class Grid {
       tile.root.querySelector(".rate").textContent =
         camera.phase === "connected" ? `${camera.fps.toFixed(1)} fps` : "";
       veil(tile.screen, camera);
+    }
+  }
+
+  pause() {
+    for (const tile of this.tiles.values()) {
+      tile.player?.stop();
+      tile.player = null;
     }
   }
 
@@ -123,6 +130,7 @@ class Detail {
     this.dropped = null;
     this.sampledAt = 0;
     this.sending = null;
+    this.changed = new Set();
     const root = (this.root = by("detail"));
     root.replaceChildren(copy("detail-template"));
     root.hidden = false;
@@ -157,11 +165,11 @@ class Detail {
       this.player?.setCompare(this.compare);
       this.#split();
     });
-    form.addEventListener("input", () => this.#change());
+    form.addEventListener("input", ({ target }) => this.#change([target.id]));
     form.addEventListener("reset", (event) => {
       event.preventDefault();
       this.#show(DEFAULTS);
-      this.#change();
+      this.#change(Object.keys(DEFAULTS));
     });
     form.addEventListener("submit", (event) => event.preventDefault());
     this.root.querySelector(".save").addEventListener("click", () => this.#save());
@@ -192,24 +200,25 @@ class Detail {
     }
   }
 
-  get wanted() {
+  #wanted(names) {
     return Object.fromEntries(
-      Object.keys(DEFAULTS).map((name) => [name, Number(this.root.querySelector(`#${name}`).value)]),
+      names.map((name) => [name, Number(this.root.querySelector(`#${name}`).value)]),
     );
   }
 
-  // One request at a time, and after it the newest wish: a moving slider makes no queue.
-  async #change() {
-    this.#show(this.wanted);
-    this.isChanged = true;
+  // Only what was moved is sent. One request at a time, and after it the newest wish: a moving
+  // slider makes no queue.
+  async #change(names) {
+    this.#show(this.#wanted(names));
+    for (const name of names) this.changed.add(name);
     if (this.sending) return;
-    while (this.isChanged) {
-      this.isChanged = false;
+    while (this.changed.size) {
+      const body = JSON.stringify(this.#wanted([...this.changed]));
+      this.changed.clear();
       this.sending = fetch(`${this.url}/controls`, {
-        method: "PATCH", headers: { "content-type": "application/json" },
-        body: JSON.stringify(this.wanted),
-      }).catch(() => {});
-      await this.sending;
+        method: "PATCH", headers: { "content-type": "application/json" }, body,
+      }).then((answer) => answer.ok, () => false);
+      if (!(await this.sending)) tell("streamlight did not take the change.");
     }
     this.sending = null;
   }
@@ -302,6 +311,11 @@ class Detail {
     }));
   }
 
+  pause() {
+    this.player?.stop();
+    this.player = null;
+  }
+
   stop() {
     this.player?.stop();
     this.resizing.disconnect();
@@ -314,9 +328,18 @@ function tell(text) {
   by("news").textContent = text;
 }
 
+// The camera that an address names; "" where it names none, or cannot be read.
+function nameOf(hash) {
+  try {
+    return decodeURIComponent(hash.slice(1));
+  } catch {
+    return "";
+  }
+}
+
 function show() {
   if (!cameras.length || document.hidden) return;
-  const wanted = decodeURIComponent(location.hash.slice(1));
+  const wanted = nameOf(location.hash);
   const camera = cameras.find(({ name }) => name === wanted);
   if (view && (camera ? view.name === camera.name : view instanceof Grid)) return view.update();
   const isMove = view !== null;
@@ -327,6 +350,11 @@ function show() {
     scrollTo(0, 0);
   }
 }
+
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault(); // its address would be that of no camera
+  by("main").focus();
+});
 
 let phases = new Map();
 
@@ -343,13 +371,19 @@ function take(data) {
   show();
 }
 
+let events = null;
+
 function listen() {
-  const events = new EventSource("/api/events");
+  if (document.hidden || events) return;
+  events = new EventSource("/api/events");
   events.addEventListener("message", ({ data }) => take(JSON.parse(data)));
   events.addEventListener("error", () => {
     by("banner").textContent = "streamlight does not answer; trying again …";
     by("banner").hidden = false;
-    if (events.readyState === EventSource.CLOSED) setTimeout(listen, 2000);
+    if (events.readyState === EventSource.CLOSED) {
+      events = null;
+      setTimeout(listen, 2000);
+    }
   });
 }
 
@@ -361,11 +395,16 @@ async function start() {
 
 window.addEventListener("hashchange", show);
 document.addEventListener("fit", () => view?.update());
-// Nobody looks at a hidden page: its pictures would take the network's time.
+// Nobody looks at a hidden page: its pictures would take the network's time, and its events one of
+// the few connections that a browser has for all its pages of one address.
 document.addEventListener("visibilitychange", () => {
-  if (!document.hidden) return show();
-  view?.stop();
-  view = null;
+  if (!document.hidden) {
+    listen();
+    return show();
+  }
+  events?.close();
+  events = null;
+  view?.pause();
 });
 window.addEventListener("pagehide", () => view?.stop());
 listen();

@@ -14,11 +14,13 @@ const sleep = (ms, signal) =>
   });
 
 export class Player {
-  constructor(screen, name, { rows, compare = false }) {
+  // `few`: a new still twice a second in place of a series of JPEGs, of which a browser can have six.
+  constructor(screen, name, { rows, compare = false, few = false }) {
     this.screen = screen;
     this.url = `/api/cameras/${encodeURIComponent(name)}`;
     this.rows = rows;
     this.compare = compare;
+    this.few = few;
     this.aspect = 0; // width by height of one picture, as the server says; 0 before it does
     this.kind = forced === "mjpeg" ? "mjpeg" : "webrtc";
     this.viewer = null;
@@ -92,7 +94,8 @@ export class Player {
     for (let tries = 0; !signal.aborted; tries++) {
       try {
         if (this.kind === "webrtc") await this.#webrtc();
-        else await this.#mjpeg();
+        else if (this.compare || !this.few) await this.#mjpeg();
+        else await this.#stills();
         tries = -1; // it has worked
       } catch (error) {
         if (signal.aborted) break;
@@ -156,12 +159,18 @@ export class Player {
     if (!response.ok) throw new Error(`the server says ${response.status}`);
     const elements = this.#show("img");
     for await (const picture of parts(response.body.getReader())) {
-      const address = URL.createObjectURL(picture);
-      await Promise.all(elements.map((element) => {
-        element.src = address;
-        return element.decode().catch(() => {});
-      }));
-      URL.revokeObjectURL(address);
+      await show(elements, picture);
+    }
+  }
+
+  async #stills() {
+    const { signal } = this.stopping;
+    const elements = this.#show("img");
+    while (!signal.aborted) {
+      const response = await fetch(`${this.url}/snapshot.jpg?rows=${this.rows}`, { signal });
+      if (!response.ok) throw new Error(`the server says ${response.status}`);
+      await show(elements, await response.blob());
+      await sleep(500, signal);
     }
   }
 
@@ -182,6 +191,15 @@ export class Player {
       body: body && JSON.stringify(body),
     }).catch(() => {});
   }
+}
+
+async function show(elements, picture) {
+  const address = URL.createObjectURL(picture);
+  await Promise.all(elements.map((element) => {
+    element.src = address;
+    return element.decode().catch(() => {});
+  }));
+  URL.revokeObjectURL(address);
 }
 
 function gathered(connection, signal) {
