@@ -138,6 +138,7 @@ def test_ctrl_c_writes_a_checkpoint_that_resume_goes_on_from(tmp_path: Path) -> 
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_gpu_train_is_one_command(tmp_path: Path) -> None:
     """On a CPU, for two steps: train both, evaluate, export; and again, resumed."""
     data = write_pictures(tmp_path / "data")
@@ -150,7 +151,7 @@ def test_gpu_train_is_one_command(tmp_path: Path) -> None:
         "STEPS=2", "TRAIN=--device cpu --batch 1 --crop 32",
     ]  # fmt: skip
     for _ in range(2):
-        subprocess.run(command, cwd=ROOT, env=environment(tmp_path), check=True, timeout=170)
+        subprocess.run(command, cwd=ROOT, env=environment(tmp_path), check=True, timeout=280)
     for name in ("gladnet", "gladnet-fast"):
         run = tmp_path / "runs" / f"{name}-trained"
         weights = run / f"{name}-trained"
