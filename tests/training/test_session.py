@@ -1,7 +1,10 @@
 import csv
 import errno
+import importlib.util
 import os
+import sys
 import threading
+import types
 from dataclasses import replace
 from pathlib import Path
 
@@ -133,3 +136,29 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         RunFolder(tmp_path / "file" / "run").prepare(resume=False)
     with pytest.raises(SinkError, match="cannot be written"):
         save_checkpoint(tmp_path / "gone" / "c.pt", {})
+
+
+def test_where_tensorboard_is_installed_it_is_told_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[str, float, int]] = []
+
+    class Board:
+        def __init__(self, folder: str, purge_step: int) -> None:
+            assert (folder, purge_step) == (str(tmp_path / "tensorboard"), 4)
+
+        def add_scalar(self, name: str, value: float, step: int) -> None:
+            told.append((name, value, step))
+
+        def close(self) -> None:
+            told.append(("closed", 0, 0))
+
+    module = types.ModuleType("torch.utils.tensorboard")
+    module.SummaryWriter = Board  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", module)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
+    log = TrainingLog(tmp_path, 4)
+    log.add(5, 0.5, 1e-3, 0.1)
+    log.add_figures(5, {"psnr pairs": 17.5})
+    log.close()
+    assert told == [("loss", 0.5, 5), ("rate", 1e-3, 5), ("psnr pairs", 17.5, 5), ("closed", 0, 0)]
