@@ -7,7 +7,7 @@ DEV := $(VENV)/.dev
 GPU_PYTHON ?= $(BIN)/python
 GPU_NEEDS := $(if $(filter $(BIN)/python,$(GPU_PYTHON)),$(DEV))
 
-.PHONY: help setup demo test test-slow check wheel-check bench gpu-check gpu-bench graphs clean
+.PHONY: help setup demo test test-slow check wheel-check bench gpu-check gpu-bench gpu-train graphs clean
 
 help:
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -52,6 +52,22 @@ gpu-check: $(GPU_NEEDS) ## run the tests that need an NVIDIA GPU, and fail witho
 
 gpu-bench: $(GPU_NEEDS) ## measure the networks on an NVIDIA GPU; figures to gpu-bench.json
 	PYTHONPATH=. $(GPU_PYTHON) benchmarks/gpu_networks.py --json gpu-bench.json
+
+DATA ?= data/train
+RUNS ?= runs
+STEPS ?= 60000
+TRAIN ?= --device cuda --batch 16 --crop 256
+EVAL := $(if $(LOW),--eval-dir $(LOW) $(HIGH)) $(if $(KODAK),--eval-kodak $(KODAK))
+INDEX_OPTION := $(if $(INDEX),--index $(INDEX))
+
+gpu-train: $(DEV) ## train both networks on a GPU, evaluate and export; again to go on: DATA= LOW= HIGH= KODAK= INDEX=
+	@for model in gladnet gladnet-fast; do \
+	  run=$(RUNS)/$$model-trained; \
+	  $(BIN)/python -m streamlight train $(DATA) --model $$model --init seed --steps $(STEPS) \
+	    $(TRAIN) $(EVAL) $(INDEX_OPTION) --out $$run --resume && \
+	  $(BIN)/python -m streamlight export --model $$run/$$model-trained.safetensors -y \
+	    || exit 1; \
+	done
 
 graphs: $(DEV) ## export the packaged ONNX graphs again
 	$(BIN)/python -m streamlight.models.export

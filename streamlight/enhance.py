@@ -102,7 +102,8 @@ class Enhancer:
         """Open a backend and a model.
 
         Args:
-            model: a key of `streamlight.models.MODELS`; "auto" is `gladnet` on a GPU and
+            model: a key of `streamlight.models.MODELS`, or the path of a user's own weights (or
+                their name, in the models folder); "auto" is `gladnet` on a GPU and
                 `gladnet-fast` on a CPU.
             backend: "openvino", "torch", or "auto" for the best that opens.
             device: of the backend, such as "CPU", "GPU", "cuda:1"; None for the best.

@@ -43,7 +43,8 @@ LAYERS = [
     {"web"},
     {"api", "batch"},
     {"pictures", "resume", "verify"},
-    {"training", "evaluation", "verify", "batch"},
+    {"training"},
+    {"evaluation", "verify", "batch"},
     {"cameras"},
     {"adaptive", "hdr_enhance"},
     {"pipeline"},
@@ -62,7 +63,7 @@ LAYERS = [
 """From top to bottom. A module imports from its own unit and from the layers below it."""
 
 ONLY_IN: dict[str, set[str]] = {
-    "av": {"sources", "sinks"},
+    "av": {"sources", "sinks", "training/video_coding.py"},
     "openvino": {"backends/openvino.py"},
     "torch": {
         "backends/cuda.py",
@@ -171,6 +172,8 @@ def loaded_by(statement: str) -> set[str]:
         ("import streamlight.sources, streamlight.sinks", {"torch", "openvino", "cv2"}),
         ("import streamlight.enhance", {"torch", "openvino", "cv2", "av"}),
         ("import streamlight.api", {"torch", "openvino", "cv2"}),
+        ("import streamlight.training, streamlight.training.options", {"torch", "cv2", "av"}),
+        ("import streamlight.models.own", {"torch", "safetensors", "openvino", "av"}),
         ("import streamlight.backends.openvino", {"torch", "cv2", "av"}),
         ("from streamlight import Frame, Look, UsageError", {"torch", "openvino", "cv2", "av"}),
     ],

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from streamlight.backends.base import Backend, BackendInfo, MemoryNeed, Prior
 from streamlight.errors import BackendUnavailableError, UsageError
+from streamlight.models.own import find_model, graphs_problem
 from streamlight.models.spec import MODELS, ModelSpec
 
 __all__ = [
@@ -54,6 +55,8 @@ class BackendRow:
 def _openvino(
     model: ModelSpec, device: str | None, precision: str | None, parallel: int | None
 ) -> Backend:
+    if (problem := graphs_problem(model)) is not None:
+        raise BackendUnavailableError(problem)
     from streamlight.backends.openvino import OpenVinoBackend
 
     return OpenVinoBackend(model, device or "CPU", precision, parallel)
@@ -179,15 +182,16 @@ def choose(
     """Open a backend and a model, deciding what is left to "auto".
 
     Only an unavailable backend makes `auto` go on to the next one. Model "auto" is `gladnet` on
-    a GPU and `gladnet-fast` on a CPU.
+    a GPU and `gladnet-fast` on a CPU. A path or a name of the models folder is a user's own
+    model (`streamlight.models.own`).
 
     Raises:
         BackendUnavailableError: the one asked for, or every one, is unavailable; the message
             holds each one's reason.
+        ModelError: a file of weights does not tell what network it is of.
         UsageError: a name is unknown.
     """
-    if model != "auto" and model not in MODELS:
-        raise UsageError(f"--model {model}: choose one of auto, {', '.join(MODELS)}")
+    spec = None if model == "auto" else find_model(model)
     if backend == "auto":
         tries = [(n, device or d) for n, d in _AUTO_ORDER if _fits(n, d, device, precision)]
         if not tries:
@@ -202,7 +206,7 @@ def choose(
     failures: list[str] = []
     for name, wanted in tries:
         try:
-            opened = _open_with_model(name, model, wanted, precision, parallel)
+            opened = _open_with_model(name, spec, wanted, precision, parallel)
         except BackendUnavailableError as error:
             if backend != "auto" and (name, wanted) == tries[-1]:
                 raise
@@ -217,11 +221,15 @@ def choose(
 
 
 def _open_with_model(
-    name: str, model: str, device: str | None, precision: str | None, parallel: int | None
+    name: str,
+    spec: ModelSpec | None,
+    device: str | None,
+    precision: str | None,
+    parallel: int | None,
 ) -> tuple[Backend, ModelSpec]:
-    if model == "auto":
-        model = GPU_MODEL if (device or "").lower().startswith(("cuda", "gpu")) else CPU_MODEL
-    spec = MODELS[model]
+    if spec is None:
+        is_gpu = (device or "").lower().startswith(("cuda", "gpu"))
+        spec = MODELS[GPU_MODEL if is_gpu else CPU_MODEL]
     return open_backend(name, spec, device, precision, parallel), spec
 
 

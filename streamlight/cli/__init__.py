@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from streamlight.cli import doctor, evaluate, export, file, info, live, models, run, serve
+from streamlight.cli import doctor, evaluate, export, file, info, live, models, run, serve, train
 from streamlight.cli.grouped_help import GroupedCommand
 
 __all__ = ["app", "main"]
@@ -30,6 +30,7 @@ app.command("run", cls=GroupedCommand, epilog=run.EXAMPLES)(run.run)
 app.command("info", cls=GroupedCommand)(info.info)
 app.command("doctor", cls=GroupedCommand)(doctor.doctor)
 app.command("models", cls=GroupedCommand)(models.models)
+app.command("train", cls=GroupedCommand, epilog=train.EXAMPLES)(train.train)
 app.command("export", cls=GroupedCommand)(export.export)
 
 

@@ -16,8 +16,8 @@ from streamlight.cameras.group import check_together
 from streamlight.cameras.spec import CameraSpec
 from streamlight.cli.camera_options import OPTIONS, camera_spec, say_value
 from streamlight.cli.toml_lines import Place, lines_of
-from streamlight.errors import UsageError
-from streamlight.models.spec import MODELS
+from streamlight.errors import ModelError, UsageError
+from streamlight.models.own import find_model
 from streamlight.urls import mask_text
 from streamlight.web.settings import TOKEN_VARIABLE, WebSettings
 
@@ -104,6 +104,17 @@ def _secret(value: Any) -> str:
     return value
 
 
+def _model(value: Any) -> str:
+    """Read a model of the package, of the models folder, or the path of weights."""
+    name = _text(value)
+    try:
+        if name != "auto":
+            find_model(name)
+    except (ModelError, UsageError) as error:
+        raise UsageError(str(error).removeprefix(f"--model {name}: ")) from error
+    return name
+
+
 def _whole(value: Any) -> int:
     if type(value) is not int:
         raise UsageError(f"expected a whole number, got {say_value(value)}")
@@ -126,7 +137,7 @@ def _one_of(names: list[str]) -> Callable[[Any], str]:
 
 
 _NETWORK: dict[str, Callable[[Any], Any]] = {
-    "model": _one_of(["auto", *MODELS]),
+    "model": _model,
     "backend": _one_of(["auto", *BACKENDS]),
     "device": _text,
     "precision": _one_of(["fp32", "bf16", "fp16"]),

@@ -14,6 +14,7 @@ from streamlight.errors import SourceError
 from streamlight.evaluation import pairs, report, video
 from streamlight.evaluation.pairs import Method
 from streamlight.evaluation.synthesis import ClipForm
+from streamlight.evaluation.tables import as_text
 from streamlight.frame import Image
 
 _NIQE = (
@@ -99,7 +100,7 @@ def _finish(
         output / "summary.json", facts | {"versions": versions(), "rows": [*map(dict, rows)]}
     )
     report.write_markdown(output / "summary.md", title, notes, rows)
-    print_table(*report.as_text(rows))
+    print_table(*as_text(rows))
     say(f"{output}: {', '.join(sorted(path.name for path in output.iterdir()))}")
 
 

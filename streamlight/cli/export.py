@@ -7,8 +7,10 @@ import typer
 
 from streamlight.cli.errors import one_line_errors
 from streamlight.cli.options import Debug, start_log
-from streamlight.errors import SinkError
-from streamlight.models import MODELS, GraphName, get_spec
+from streamlight.errors import SinkError, UsageError
+from streamlight.models import MODELS, GraphName
+from streamlight.models.own import HASH_FILE, find_model, hash_of, read_card, write_whole
+from streamlight.models.packaged import graphs_folder
 
 
 def _model_names() -> list[str]:
@@ -20,15 +22,21 @@ def export(
         str,
         typer.Option(
             "--model",
-            metavar="gladnet|gladnet-fast",
-            help="Which network; see `streamlight models`.",
+            metavar="gladnet|gladnet-fast|FILE",
+            help="Which network, see `streamlight models`; or your own weights (.safetensors).",
             autocompletion=_model_names,
         ),
     ],
     output: Annotated[
-        Path,
-        typer.Option("--output", "-o", metavar="FOLDER", help="Where to write; made if missing."),
-    ],
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FOLDER",
+            help="Where to write; made if missing.  [default: of your own weights, the folder "
+            "beside them where --model FILE looks for graphs]",
+        ),
+    ] = None,
     weights: Annotated[
         Path | None,
         typer.Option(
@@ -42,7 +50,7 @@ def export(
     ] = False,
     debug: Debug = False,
 ) -> None:
-    """Write the ONNX graphs of a network.
+    """Write the ONNX graphs of a network, and its model card.
 
     They are estimate.onnx, reconstruct.onnx and reconstruct_compact.onnx. Needs PyTorch and
     onnx: pip install "streamlight[train]".
@@ -52,10 +60,19 @@ def export(
         from streamlight.models.export import export_graphs
         from streamlight.models.weights import load_network
 
-        spec = get_spec(model)
+        spec = find_model(model)
+        folder = output or (graphs_folder(spec.weights) if spec.weights is not None else None)
+        if folder is None:
+            raise UsageError(f"--model {model} is packaged with its graphs; -o says where to write")
         for graph in get_args(GraphName):
-            path = output / f"{graph}.onnx"
+            path = folder / f"{graph}.onnx"
             if path.exists() and not overwrite:
                 raise SinkError(f"{path}: exists already; -y overwrites it")
-        for path in export_graphs(spec, load_network(spec, weights), output):
+        for path in export_graphs(spec, load_network(spec, weights), folder):
             typer.echo(path)
+        source = weights or spec.weights
+        if source is not None:
+            write_whole(folder / HASH_FILE, f"{hash_of(source)}\n".encode())
+            if card := read_card(source):
+                write_whole(folder / "MODEL_CARD.md", card.encode())
+                typer.echo(folder / "MODEL_CARD.md")

@@ -17,7 +17,9 @@ def _option(*names: str, panel: str | None = None, **settings: Any) -> Any:
 
 
 def _model_names() -> list[str]:
-    return ["auto", *MODELS]
+    from streamlight.models.own import own_weights
+
+    return ["auto", *MODELS, *(path.stem for path in own_weights())]
 
 
 def _backend_names() -> list[str]:
@@ -128,8 +130,8 @@ Model = Annotated[
     str,
     _option(
         "--model",
-        metavar="auto|gladnet|gladnet-fast",
-        help="auto: gladnet on a GPU, gladnet-fast on a CPU.",
+        metavar="auto|gladnet|gladnet-fast|FILE",
+        help="auto: gladnet on a GPU, gladnet-fast on a CPU. Or your own weights (.safetensors).",
         autocompletion=_model_names,
         panel=NETWORK,
     ),

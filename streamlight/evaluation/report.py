@@ -13,31 +13,12 @@ import numpy as np
 
 from streamlight.errors import SinkError
 from streamlight.evaluation.pairs import Method, Picture, Row
+from streamlight.evaluation.tables import Table, markdown_table
 from streamlight.evaluation.video import Course
 from streamlight.frame import Image
 
 SCHEMA = 1
 """Raised when a key of the JSON changes its meaning or goes away; new keys do not raise it."""
-
-Value = str | float | None
-Table = Sequence[Mapping[str, Value]]
-
-_DIGITS = {
-    "psnr": 2,
-    "gt_mean_psnr": 2,
-    "pan_psnr": 2,
-    "ssim": 3,
-    "niqe": 2,
-    "luma": 1,
-    "ms": 1,
-    "ev": 1,
-    "images": 0,
-    "frames": 0,
-    "flicker_in": 4,
-    "flicker_out": 4,
-    "smoothing_s": 1,
-}
-_OTHER_DIGITS = 3
 
 
 @contextmanager
@@ -72,25 +53,6 @@ def _finite(value: Any) -> Any:
         case list() | tuple():
             return [_finite(item) for item in value]
     return value
-
-
-def as_text(rows: Table) -> tuple[list[str], list[list[str]]]:
-    """Round for people, leaving out the columns that hold nothing: header and cells."""
-    header = [name for name in rows[0] if any(row[name] not in (None, "") for row in rows)]
-    return header, [[_cell(name, row[name]) for name in header] for row in rows]
-
-
-def _cell(name: str, value: Value) -> str:
-    if value is None or value == "":
-        return "-"
-    return value if isinstance(value, str) else f"{value:.{_DIGITS.get(name, _OTHER_DIGITS)}f}"
-
-
-def markdown_table(rows: Table) -> str:
-    """Write rows as a table of Markdown."""
-    header, cells = as_text(rows)
-    lines = [header, ["---"] * len(header), *cells]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def write_markdown(path: Path, title: str, notes: Iterable[str], rows: Table) -> None:
@@ -135,7 +97,7 @@ class ContactSheet:
                 row["reference"] = reference
 
     def write(self, path: Path) -> None:
-        """Write the sheet as JPEG.
+        """Write the sheet, as JPEG or by the suffix of the path.
 
         Raises:
             SinkError: it cannot be written.
@@ -144,7 +106,7 @@ class ContactSheet:
             np.hstack([_labelled(image, label) for label, image in row.items()])
             for row in self._rows.values()
         ]
-        encoded, data = cv2.imencode(".jpg", np.vstack(strips)[:, :, ::-1])
+        encoded, data = cv2.imencode(path.suffix or ".jpg", np.vstack(strips)[:, :, ::-1])
         if not encoded:
             raise SinkError(f"{path}: the contact sheet cannot be encoded; evaluate fewer pictures")
         with _writing(path):

@@ -1,4 +1,8 @@
-"""Where the files of the models lie: weights and ONNX graphs that are shipped with the package."""
+"""Where the files of the models lie: weights and ONNX graphs.
+
+Those of the package lie in it. A user's own weights are one file, such as `night.safetensors`,
+and the graphs that `streamlight export` makes of it lie in the folder `night` beside it.
+"""
 
 from pathlib import Path
 from typing import Literal
@@ -13,8 +17,21 @@ GRAPHS_FOLDER = Path(__file__).parent / "graphs"
 WEIGHTS_FOLDER = Path(__file__).parent / "weights"
 
 
+def graphs_folder(weights: Path) -> Path:
+    """Return where the graphs of a user's own weights lie."""
+    return weights.with_suffix("")
+
+
 def graph_path(spec: ModelSpec, graph: GraphName) -> Path:
-    """Return the ONNX file of a packaged graph; ModelError where the package has none."""
+    """Return the ONNX file of a graph; ModelError where there is none."""
+    if spec.weights is not None:
+        path = graphs_folder(spec.weights) / f"{graph}.onnx"
+        if not path.is_file():
+            raise ModelError(
+                f"{spec.weights} has no graph {graph!r} beside it; "
+                f"make it with: streamlight export --model {spec.weights}"
+            )
+        return path
     path = GRAPHS_FOLDER / spec.name / f"{graph}.onnx"
     if not path.is_file():
         raise ModelError(
@@ -25,7 +42,9 @@ def graph_path(spec: ModelSpec, graph: GraphName) -> Path:
 
 
 def weights_path(spec: ModelSpec) -> Path:
-    """Return the safetensors file of packaged weights; ModelError where the package has none."""
+    """Return the safetensors file of a model; ModelError where the package has none."""
+    if spec.weights is not None:
+        return spec.weights
     path = WEIGHTS_FOLDER / f"{spec.name}.safetensors"
     if not path.is_file():
         raise ModelError(

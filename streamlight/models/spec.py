@@ -5,6 +5,7 @@ run `make graphs`, and write `docs/models/<name>.md`.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from streamlight.errors import ModelError
 
@@ -23,8 +24,9 @@ class ModelSpec:
         unshuffle: the detail network sees the picture at 1/unshuffle of its size; both sides of
             the picture must be multiples of it (pad, run, crop).
         parameters: number of trained values, a check on the weights.
-        weights_sha256: of the file `models/weights/<name>.safetensors`.
+        weights_sha256: of the file `models/weights/<name>.safetensors`; empty for a user's own.
         summary: one line for people.
+        weights: of a user's own model, its file; None for a packaged one.
     """
 
     name: str
@@ -34,6 +36,7 @@ class ModelSpec:
     parameters: int
     weights_sha256: str
     summary: str
+    weights: Path | None = None
 
     @property
     def compact_min_side(self) -> int:

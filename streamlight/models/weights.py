@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from streamlight.errors import BackendUnavailableError, ModelError
+from streamlight.models.own import as_metadata, write_whole
 from streamlight.models.packaged import weights_path
 from streamlight.models.spec import ModelSpec
 
@@ -21,7 +22,8 @@ def load_network(spec: ModelSpec, path: Path | None = None) -> "GLADNet":
     Args:
         spec: the model.
         path: a safetensors file of any floating point type with the keys and shapes of the
-            model; None for the packaged file, whose SHA-256 must be the one of `spec`.
+            model; None for the model's own file: of a packaged one the SHA-256 must be the one
+            of `spec`.
 
     Raises:
         ModelError: the file cannot be read, is not safetensors, is not the packaged one, or
@@ -45,7 +47,7 @@ def load_network(spec: ModelSpec, path: Path | None = None) -> "GLADNet":
         data = file.read_bytes()
     except OSError as error:
         raise ModelError(f"cannot read the weights {file}: {error.strerror}") from error
-    if path is None:
+    if path is None and spec.weights is None:
         _check_hash(spec, data)
     try:
         weights = load(data)
@@ -62,6 +64,23 @@ def load_network(spec: ModelSpec, path: Path | None = None) -> "GLADNet":
         )
     network.to_empty(device="cpu").load_state_dict(weights)
     return network.eval()
+
+
+def save_weights(network: "GLADNet", path: Path, card: str = "") -> None:
+    """Write the weights of a network in FP16, with what `read_spec` needs to know of it.
+
+    Args:
+        network: any GLADNet; its specification goes along.
+        path: a .safetensors file; replaced if it exists, and never half written.
+        card: the model card in Markdown, which `streamlight export` writes out.
+
+    Raises:
+        SinkError: it cannot be written.
+    """
+    from safetensors.torch import save
+
+    weights = {k: v.detach().half().cpu().contiguous() for k, v in network.state_dict().items()}
+    write_whole(path, save(weights, metadata=as_metadata(network.spec, card)))
 
 
 def _check_hash(spec: ModelSpec, data: bytes) -> None:

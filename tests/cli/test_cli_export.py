@@ -19,8 +19,16 @@ def test_without_torch_the_line_says_what_to_install(
 
 def test_an_unknown_model_is_named(tmp_path: Path) -> None:
     failed = run_here("export", "--model", "x", "-o", tmp_path)
-    assert failed.err == "error: unknown model 'x'; the models are: gladnet, gladnet-fast\n"
-    assert failed.code == 1
+    assert failed.err.startswith("error: --model x: choose one of auto, gladnet, gladnet-fast")
+    assert failed.code == 2
+
+
+def test_a_packaged_model_needs_a_place_to_write_to() -> None:
+    failed = run_here("export", "--model", "gladnet")
+    assert (
+        failed.err == "error: --model gladnet is packaged with its graphs; -o says where to write\n"
+    )
+    assert failed.code == 2
 
 
 def test_existing_graphs_stay_without_y(tmp_path: Path) -> None:

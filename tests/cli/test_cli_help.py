@@ -108,6 +108,7 @@ def test_the_examples_in_the_help_are_valid() -> None:
                 "models",
                 "export",
                 "evaluate",
+                "train",
             },
         ),
         ("streamlight file --model ", {"auto", *MODELS}),

@@ -12,13 +12,11 @@ from streamlight.errors import SinkError
 from streamlight.evaluation.pairs import Method, Picture, Row
 from streamlight.evaluation.report import (
     ContactSheet,
-    Value,
-    as_text,
-    markdown_table,
     plot_figures,
     write_csv,
     write_json,
 )
+from streamlight.evaluation.tables import Value, as_text, markdown_table
 from streamlight.frame import Image
 
 ROWS: list[dict[str, Value]] = [

@@ -1,0 +1,180 @@
+"""What `streamlight train` does with its options."""
+
+import importlib.util
+import shlex
+import sys
+import threading
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from streamlight.cli.messages import say
+from streamlight.cli.signals import StopSignals
+from streamlight.cli.train_progress import TrainingProgress
+from streamlight.errors import BackendUnavailableError, UsageError
+from streamlight.models.own import find_model
+
+if TYPE_CHECKING:
+    from streamlight.evaluation.tables import Table
+    from streamlight.training.options import TrainingOptions
+    from streamlight.training.photographs import Photographs
+    from streamlight.training.session import RunFolder, Validate
+    from streamlight.training.trainer import Trainer
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The options of the command; `given` holds those of `TrainingOptions` that were given."""
+
+    data: list[Path]
+    out: Path
+    model: str
+    preset: str
+    given: dict[str, Any]
+    seed: int
+    without: list[str]
+    resume: bool
+    init: str | None
+    teacher: str | None
+    device: str | None
+    checkpoint_every: int
+    index: Path | None
+    eval_dir: tuple[Path, Path] | None
+    eval_kodak: Path | None
+    eval_every: int
+    eval_limit: int | None
+
+
+def run_training(request: Request) -> None:
+    """Train, and say what was written.
+
+    Raises:
+        StreamlightError: see `streamlight.errors`.
+        typer.Exit: with the signal's code when it was stopped.
+    """
+    _check_packages(request)
+    from streamlight.models.weights import load_network
+    from streamlight.training.card import count_licences
+    from streamlight.training.photographs import find_photographs
+    from streamlight.training.session import Rhythm, RunFolder, run_session
+    from streamlight.training.start import begin, open_device
+    from streamlight.training.trainer import Trainer
+
+    spec = replace(find_model(request.model), name=request.out.name, weights=None)
+    start_spec = find_model(request.model)
+    folder = RunFolder(request.out)
+    device = open_device(request.device)
+    options = _options(request, device.type)
+    network = begin(start_spec, request.init, request.seed)
+    network.spec = spec
+    teacher = load_network(find_model(request.teacher)) if request.teacher else None
+    paths = find_photographs(request.data)
+    folder.prepare(resume=request.resume)
+    progress = TrainingProgress()
+    with StopSignals(threading.Event(), notice="stopping: writing a checkpoint") as signals:
+        with progress:
+            photographs = _read(paths, progress)
+            licences = count_licences(request.index, photographs.paths) if request.index else {}
+            trainer = Trainer(network, photographs, options, device, teacher)
+            is_done = run_session(
+                trainer,
+                folder,
+                rhythm=Rhythm(checkpoint=request.checkpoint_every, evaluate=request.eval_every),
+                card=lambda rows: _card(request, trainer, photographs, licences, rows),
+                validate=_validator(request, folder),
+                resume=request.resume,
+                stop=signals.stop,
+                on_step=lambda report: progress.step(trainer, report.loss),
+                on_figures=_say_figures,
+            )
+        if not is_done:
+            say(f"stopped after step {trainer.step}: --resume goes on from {folder.checkpoint}")
+            raise typer.Exit(signals.exit_code)
+    typer.echo(folder.weights)
+
+
+def _check_packages(request: Request) -> None:
+    for package in ("torch", "safetensors"):
+        if importlib.util.find_spec(package) is None:
+            raise BackendUnavailableError(
+                f'training needs {package}: pip install "streamlight[train]"'
+            )
+    if request.eval_dir or request.eval_kodak:
+        from streamlight.cli.evaluate import _check_packages as check_evaluation
+
+        check_evaluation()
+
+
+def _options(request: Request, device: str) -> "TrainingOptions":
+    from streamlight.training.options import PRESETS
+
+    if request.preset not in PRESETS:
+        raise UsageError(f"--preset {request.preset}: choose one of {', '.join(PRESETS)}")
+    preset = PRESETS[request.preset]
+    precision = "bf16" if device == "cuda" else "fp32"
+    options: dict[str, Any] = {"precision": precision, "seed": request.seed} | request.given
+    return replace(preset, recipe=preset.recipe.without(*request.without), **options)
+
+
+def _read(paths: list[Path], progress: TrainingProgress) -> "Photographs":
+    from streamlight.training.photographs import Photographs
+
+    photographs = Photographs(paths, on_read=progress.read)
+    for line in photographs.skipped:
+        say(f"skipped: {line}")
+    return photographs
+
+
+def _validator(request: Request, folder: "RunFolder") -> "Validate | None":
+    if request.eval_dir is None and request.eval_kodak is None:
+        return None
+    from streamlight.training.validation import ValidationSets, validate, write_results
+
+    sets = ValidationSets(request.eval_dir, request.eval_kodak, request.eval_limit)
+    next(sets.pictures())  # what is wrong with the folders is said before the training
+
+    def measure(network: Any, sheet: Path) -> "Table":
+        rows = validate(network, sets, folder.path.name, sheet)
+        write_results(sheet.with_suffix(".csv"), rows)
+        return rows
+
+    return measure
+
+
+def _card(
+    request: Request,
+    trainer: "Trainer",
+    photographs: "Photographs",
+    licences: dict[str, int],
+    rows: "Table",
+) -> str:
+    from streamlight.training.card import CardFacts, model_card
+
+    begins = {None: "weights drawn at random", "seed": f"the weights of {request.model}"}
+    return model_card(
+        CardFacts(
+            name=request.out.name,
+            spec=trainer.network.spec,
+            options=trainer.options,
+            steps=trainer.step,
+            minutes=trainer.elapsed_s / 60,
+            device=trainer.device_name,
+            command=shlex.join(["streamlight", *sys.argv[1:]]),
+            init=begins.get(request.init) or f"the weights {request.init}",
+            teacher=request.teacher,
+            photographs=len(photographs),
+            skipped=len(photographs.skipped),
+            licences=licences,
+            results=rows,
+        )
+    )
+
+
+def _say_figures(step: int, rows: "Table") -> None:
+    from streamlight.training.validation import figures
+
+    say(
+        f"step {step}: " + ", ".join(f"{name} {value:.3f}" for name, value in figures(rows).items())
+    )

@@ -1,0 +1,122 @@
+"""The model card: what a network was trained on and how, and what came of it."""
+
+import csv
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from streamlight.errors import SourceError
+from streamlight.evaluation.tables import Table, markdown_table
+from streamlight.models.spec import ModelSpec
+from streamlight.training.options import TrainingOptions
+
+
+@dataclass(frozen=True, slots=True)
+class CardFacts:
+    """What a card tells.
+
+    Attributes:
+        name: of the model.
+        spec: of its network.
+        options: of the run.
+        steps: that were done.
+        minutes: that they took.
+        device: that they ran on.
+        command: that began the run.
+        init: what it began with.
+        teacher: that it learnt from; None for none.
+        photographs: how many it saw.
+        skipped: how many could not be used.
+        licences: how many under each licence; empty where no index told.
+        results: rows of `streamlight.training.validation.validate`.
+    """
+
+    name: str
+    spec: ModelSpec
+    options: TrainingOptions
+    steps: int
+    minutes: float
+    device: str
+    command: str
+    init: str
+    teacher: str | None
+    photographs: int
+    skipped: int
+    licences: dict[str, int]
+    results: Table
+
+
+def model_card(facts: CardFacts) -> str:
+    """Write the card in Markdown."""
+    spec = facts.spec
+    widths = " -> ".join(str(width) for width in spec.detail_widths)
+    options = facts.options
+    lines = [
+        f"# Model card: {facts.name}",
+        "",
+        f"A GLADNet of {spec.parameters:,} parameters: {spec.prior_channels} prior channels, "
+        f"hidden widths {widths} of the detail network, pixel-unshuffle by {spec.unshuffle}. "
+        "Weights in FP16.",
+        "",
+        "## Data",
+        "",
+        f"{facts.photographs} photographs; {facts.skipped} could not be used.",
+        *_licences(facts.licences),
+        "",
+        "## Recipe",
+        "",
+        f"`{facts.command}`",
+        "",
+        f"Began with {facts.init}"
+        + (f", taught by {facts.teacher}" if facts.teacher else "")
+        + f". {facts.steps} steps of {options.batch} pairs in {facts.minutes:.0f} minutes on "
+        f"{facts.device}, {options.precision.upper()}, seed {options.seed}.",
+        "",
+        *[f"- {name}: {value}" for name, value in _told(options)],
+        "",
+        "## Results",
+        "",
+    ]
+    if facts.results:
+        lines += ["Means over pictures that were not trained on; the view taken by nearest", ""]
+        lines[-2] += " neighbour. A row without EV is of real pairs."
+        lines.append(markdown_table(facts.results).rstrip())
+    else:
+        lines.append("Not measured: the run was given no pictures to evaluate on.")
+    return "\n".join(lines) + "\n"
+
+
+def count_licences(index: Path, used: Iterable[Path]) -> dict[str, int]:
+    """Count the licences of photographs by an index: CSV with the columns file and licence.
+
+    Photographs are found in it by their file's name.
+
+    Raises:
+        SourceError: the index cannot be read, or has no such columns.
+    """
+    try:
+        with index.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise SourceError(f"{index}: cannot be read as an index in CSV ({error})") from error
+    if not rows or not {"file", "licence"} <= rows[0].keys():
+        raise SourceError(f"{index}: columns `file` and `licence` were expected")
+    licences = {Path(row["file"]).name: row["licence"].strip(" :") for row in rows}
+    counts = Counter(licences.get(path.name, "not in the index") for path in used)
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _licences(licences: dict[str, int]) -> Sequence[str]:
+    if not licences:
+        return ["Their licences were not told (`--index`)."]
+    return ["", *[f"- {count}: {licence}" for licence, count in licences.items()]]
+
+
+def _told(options: TrainingOptions) -> Iterable[tuple[str, object]]:
+    for name in ("crop", "schedule", "rate", "weight_decay", "ema", "freeze"):
+        yield name, getattr(options, name)
+    yield "loss", f"L1 + {options.loss.coarse:g} coarse + {options.loss.structure:g} (1 - SSIM)"
+    for field in fields(options.recipe):
+        if (value := getattr(options.recipe, field.name)) not in (None, 0.0):
+            yield field.name, value

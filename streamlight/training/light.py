@@ -1,0 +1,137 @@
+"""Light of a scene: the sRGB curve, exposure, lamps and light that falls off.
+
+Pictures are RGB (B, 3, H, W). Codes are sRGB in [0, 1]; light is linear, 1 is white, and may
+exceed it.
+"""
+
+import math
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from streamlight.training.draws import Draws
+
+
+def to_light(codes: Tensor) -> Tensor:
+    """Undo the sRGB curve (IEC 61966-2-1): codes in [0, 1] to linear light in [0, 1]."""
+    return torch.where(codes <= 0.04045, codes / 12.92, ((codes + 0.055) / 1.055) ** 2.4)
+
+
+def to_codes(light: Tensor) -> Tensor:
+    """Apply the sRGB curve (IEC 61966-2-1) to linear light, clipped to [0, 1] before."""
+    light = light.clamp(0, 1)
+    curve = 1.055 * light.clamp_min(0.0031308) ** (1 / 2.4) - 0.055
+    return torch.where(light <= 0.0031308, light * 12.92, curve)
+
+
+@lru_cache(maxsize=4)
+def _light_of_bytes(device: torch.device) -> Tensor:
+    return to_light(torch.arange(256, dtype=torch.float32, device=device) / 255)
+
+
+def bytes_to_light(picture: Tensor) -> Tensor:
+    """Undo the sRGB curve of uint8 pictures, by a table."""
+    table = _light_of_bytes(picture.device)
+    return table.index_select(0, picture.flatten().int()).view(picture.shape)
+
+
+def falling_off(height: int, width: int, stops: Tensor, direction: Tensor) -> Tensor:
+    """Light that falls off across the picture, as far from a window.
+
+    Args:
+        height: of the picture.
+        width: likewise.
+        stops: from the brightest to the darkest corner, (B, 1, 1, 1).
+        direction: in which it falls off, in radians, (B, 1, 1, 1).
+
+    Returns:
+        What the scene is multiplied by, (B, 1, H, W), at most 1.
+    """
+    rows = torch.linspace(-1, 1, height, device=stops.device).view(1, 1, height, 1)
+    columns = torch.linspace(-1, 1, width, device=stops.device).view(1, 1, 1, width)
+    down, right = torch.sin(direction), torch.cos(direction)
+    span = down.abs() + right.abs()
+    place = (rows * down + columns * right) / (2 * span) + 0.5  # 0 at one corner, 1 at the other
+    return torch.exp2(-stops * place)
+
+
+def lamps(
+    height: int, width: int, centres: Tensor, radius: Tensor, stops: Tensor, is_lit: Tensor
+) -> Tensor:
+    """Light of lamps over a dark ground, by the inverse square of the distance in space.
+
+    A lamp at height h above a plane lights it by h^2 / (h^2 + d^2) at distance d, without the
+    cosine: the pool of light of a street lamp.
+
+    Args:
+        height: of the picture.
+        width: likewise.
+        centres: of the lamps, (B, N, 2), down and right in [0, 1].
+        radius: of each pool in parts of the picture's height, (B, N).
+        stops: from the pools' middle down to the ground far from them, (B, 1, 1, 1).
+        is_lit: which lamps there are, (B, N) of 0 and 1.
+
+    Returns:
+        What the scene is multiplied by, (B, 1, H, W); 1 in the middle of a pool.
+    """
+    device = stops.device
+    rows = ((torch.arange(height, device=device) + 0.5) / height).view(1, 1, height, 1)
+    columns = ((torch.arange(width, device=device) + 0.5) / width).view(1, 1, 1, width)
+    down = rows - centres[:, :, 0, None, None]  # (B, N, H, 1)
+    right = (columns - centres[:, :, 1, None, None]) * (width / height)
+    squared = radius[:, :, None, None] ** 2
+    pools = is_lit[:, :, None, None] * squared / (squared + down**2 + right**2)
+    pool = pools.amax(dim=1, keepdim=True)
+    ground = torch.exp2(-stops)
+    return ground + (1 - ground) * pool**2
+
+
+def glow(
+    height: int, width: int, centres: Tensor, radius: Tensor, is_seen: Tensor, power: Tensor
+) -> Tensor:
+    """Light that the lamps themselves send into the camera: small discs with a soft edge.
+
+    Args:
+        height: of the picture.
+        width: likewise.
+        centres: (B, N, 2), as of `lamps`.
+        radius: of the discs in parts of the picture's height, (B, N).
+        is_seen: which lamps are in the picture, (B, N) of 0 and 1.
+        power: their light, in units of white, (B, 1, 1, 1).
+
+    Returns:
+        What is added to the scene, (B, 1, H, W).
+    """
+    device = centres.device
+    rows = ((torch.arange(height, device=device) + 0.5) / height).view(1, 1, height, 1)
+    columns = ((torch.arange(width, device=device) + 0.5) / width).view(1, 1, 1, width)
+    down = rows - centres[:, :, 0, None, None]
+    right = (columns - centres[:, :, 1, None, None]) * (width / height)
+    distance = (down**2 + right**2) / radius[:, :, None, None] ** 2
+    disc = torch.exp(-(distance**2)) * is_seen[:, :, None, None]
+    return power * disc.amax(dim=1, keepdim=True)
+
+
+def draw_uneven_light(
+    draws: Draws, count: int, height: int, width: int, stops: tuple[float, float]
+) -> tuple[Tensor, Tensor]:
+    """Draw light of lamps, or falling off, for `count` pictures.
+
+    Returns:
+        What the scene is multiplied by and what is added, each (B, 1, H, W).
+    """
+    most = 4
+    depth = draws.uniform(count, *stops)
+    fall = falling_off(height, width, depth, draws.uniform(count, 0, 2 * math.pi))
+    centres = draws.uniform(count * most * 2, -0.1, 1.1).view(count, most, 2)
+    radius = draws.log_uniform(count * most, 0.15, 0.8).view(count, most)
+    is_lit = draws.chance(count * most, 0.5).view(count, most).float()
+    is_lit[:, 0] = 1
+    pools = lamps(height, width, centres, radius, depth, is_lit)
+    has_lamps = draws.chance(count, 0.6)
+    is_seen = is_lit * draws.chance(count * most, 0.5).view(count, most)
+    discs = draws.log_uniform(count * most, 0.008, 0.05).view(count, most)
+    power = draws.log_uniform(count, 1, 8) * has_lamps
+    seen = glow(height, width, centres, discs, is_seen, power)
+    return torch.where(has_lamps, pools, fall), seen

@@ -1,0 +1,79 @@
+"""How to train, as data: what a run consists of, and the two presets."""
+
+from dataclasses import dataclass, field
+
+from streamlight.training.recipes import DEFAULT, PAPER, Recipe
+
+FRAMES = ((288, 384), (384, 288), (320, 320), (256, 384), (384, 256))
+"""Heights and widths of the whole frames, one of them a step; multiples of 16."""
+
+
+@dataclass(frozen=True, slots=True)
+class LossWeights:
+    """Weights of the terms beside the paper's; see `streamlight.training.losses`.
+
+    Attributes:
+        coarse: of the same loss on means of 8x8 and 32x32 pixels: exposure and colour, which
+            noise and edges hide in the fine one.
+        structure: of 1 - SSIM.
+    """
+
+    coarse: float = 0.0
+    structure: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingOptions:
+    """How to train.
+
+    Attributes:
+        steps: of the whole run.
+        batch: pairs a step.
+        crop: side of the square of each frame that the detail network sees.
+        frames: sizes of the whole frames.
+        recipe: of the pairs.
+        loss: weights of its terms.
+        schedule: "cosine" with a warm-up, or "paper": 0.96 times per 100 steps.
+        rate: highest learning rate.
+        weight_decay: of AdamW; 0 is Adam.
+        ema: decay of the averaged weights; 0 keeps no average.
+        clip_norm: of the gradient; 0 for none.
+        freeze: "detail" or "prior", which stays as it is; None trains both.
+        teach: share of the loss that is taken against the teacher's result, if there is one.
+        precision: of the networks: fp32, bf16 or fp16.
+        seed: of everything random.
+        minutes: of training after which it ends, learning rate and all, if the steps are not
+            done before. Such a run depends on the machine's speed.
+    """
+
+    steps: int = 20_000
+    batch: int = 8
+    crop: int = 192
+    frames: tuple[tuple[int, int], ...] = FRAMES
+    recipe: Recipe = DEFAULT
+    loss: LossWeights = field(default_factory=lambda: LossWeights(coarse=0.5, structure=0.1))
+    schedule: str = "cosine"
+    rate: float = 5e-4
+    weight_decay: float = 1e-4
+    ema: float = 0.999
+    clip_norm: float = 1.0
+    freeze: str | None = None
+    teach: float = 0.5
+    precision: str = "fp32"
+    seed: int = 0
+    minutes: float | None = None
+
+
+PRESETS = {
+    "default": TrainingOptions(),
+    "paper": TrainingOptions(
+        recipe=PAPER,
+        loss=LossWeights(),
+        schedule="paper",
+        rate=1e-3,
+        weight_decay=0.0,
+        ema=0.0,
+        clip_norm=0.0,
+    ),
+}
+"""What works best here, and what the paper says (its section III)."""

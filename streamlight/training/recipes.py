@@ -1,0 +1,132 @@
+"""What dark pictures are made of, as data: the paper's recipe and ours."""
+
+from dataclasses import dataclass, fields, replace
+
+from streamlight.errors import UsageError
+
+Range = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How pairs are made. Shares and chances are 0 to 1; ranges are drawn from uniformly.
+
+    Attributes:
+        black: share of pairs that are black, both.
+        white: share of pairs that are white, both.
+        grey: share of pairs without colour.
+        identity: share of pairs that are well exposed already: the target is the picture.
+        exposure_ev: of the other pairs, the stops from the photograph to the dark picture.
+        clip: chance that the target is exposed longer than the photograph, and clips.
+        clip_ev: by how many stops.
+        clip_below_ev: only where the dark picture is below so many stops: a picture so dark
+            shows little of how it was meant, and real ones of that kind were meant bright.
+        uneven: chance of lamps or of light that falls off, where the target is evenly lit.
+        uneven_ev: stops from the lit to the dark places.
+        cast: chance of a colour cast.
+        cast_ev: standard deviation of the stops of red and of blue.
+        noise: chance of noise.
+        shot: range of its variance at white (drawn by the logarithm).
+        read: range of its deviation at black (likewise).
+        mosaic: chance that noise is correlated as by demosaicing.
+        black_level: chance that black is off.
+        black_level_deviation: by how much, in units of white.
+        tone: chance of another tone curve.
+        tone_stops: the exponent is 2 to the power of a normal number of this deviation.
+        jpeg: chance of JPEG artefacts.
+        jpeg_quality: of the IJG library.
+        h264: chance of H.264 artefacts.
+        h264_crf: of libx264.
+        vibrance: range of `camera.vibrance`, None for none.
+        contrast: range of `camera.contrast`, None for none.
+        nearest: weight of views taken by nearest neighbour at a random phase.
+        area: weight of views taken by area averaging.
+        many: weight of priors that are the mean over several phases.
+    """
+
+    black: float = 0.0
+    white: float = 0.0
+    grey: float = 0.0
+    identity: float = 0.0
+    exposure_ev: Range = (-5.0, 0.0)
+    clip: float = 0.0
+    clip_ev: Range = (0.0, 2.0)
+    clip_below_ev: float = 0.0
+    uneven: float = 0.0
+    uneven_ev: Range = (2.0, 6.0)
+    cast: float = 0.0
+    cast_ev: float = 0.12
+    noise: float = 0.0
+    shot: Range = (3e-5, 6e-4)
+    read: Range = (3e-4, 2.5e-3)
+    mosaic: float = 0.0
+    black_level: float = 0.0
+    black_level_deviation: float = 1e-3
+    tone: float = 0.0
+    tone_stops: float = 0.15
+    jpeg: float = 0.0
+    jpeg_quality: Range = (40.0, 95.0)
+    h264: float = 0.0
+    h264_crf: Range = (18.0, 34.0)
+    vibrance: Range | None = None
+    contrast: Range | None = None
+    nearest: float = 1.0
+    area: float = 0.0
+    many: float = 0.0
+
+    def without(self, *steps: str) -> "Recipe":
+        """Leave steps out, for an ablation.
+
+        Raises:
+            UsageError: there is no such step.
+        """
+        for step in steps:
+            if step not in STEPS:
+                raise UsageError(f"--without {step}: choose among {', '.join(STEPS)}")
+        off = {step: None if step in ("vibrance", "contrast") else 0.0 for step in steps}
+        return replace(self, **off)  # type: ignore[arg-type]
+
+
+STEPS = tuple(
+    field.name
+    for field in fields(Recipe)
+    if field.name in ("vibrance", "contrast")
+    or (field.default == 0.0 and field.name not in ("clip_below_ev", "area", "many"))
+)
+"""What `Recipe.without` takes."""
+
+PAPER = Recipe(
+    black=0.02,
+    white=0.02,
+    grey=0.05,
+    exposure_ev=(-5.0, 0.0),
+    vibrance=(-1.0, 0.0),
+    contrast=(-1.0, 0.0),
+)
+"""Section III of the paper: exposure, vibrance, contrast; grey, black and white pairs. It does
+not tell the shares of the latter; these are ours."""
+
+DEFAULT = Recipe(
+    black=0.01,
+    white=0.01,
+    grey=0.03,
+    identity=0.25,
+    exposure_ev=(-6.5, -1.0),
+    clip=0.85,
+    clip_ev=(0.0, 1.6),
+    clip_below_ev=-4.25,
+    uneven=0.15,
+    cast=0.4,
+    noise=0.9,
+    mosaic=0.5,
+    black_level=0.3,
+    tone=0.25,
+    jpeg=0.25,
+    h264=0.04,
+    nearest=0.55,
+    area=0.2,
+    many=0.15,
+)
+"""Ours; docs/training.md gives the reason of each departure."""
+
+RECIPES = {"paper": PAPER, "default": DEFAULT}

@@ -1,0 +1,71 @@
+"""What a run begins with: the network, its weights, the device."""
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from streamlight.errors import BackendUnavailableError
+from streamlight.models.gladnet import GLADNet
+from streamlight.models.own import find_model
+from streamlight.models.spec import ModelSpec
+from streamlight.models.weights import load_network
+
+
+def begin(spec: ModelSpec, init: str | None, seed: int) -> GLADNet:
+    """Return the network with its first weights.
+
+    Args:
+        spec: of the network.
+        init: "seed" for the model's own weights, or the path or the name of others of the same
+            layout; None draws them anew.
+        seed: of the drawing.
+
+    Raises:
+        ModelError: the weights do not fit.
+        UsageError: there are none of that name.
+    """
+    if init is None:
+        return he_initialised(spec, seed)
+    if init == "seed":
+        network = load_network(spec)
+    else:
+        path = Path(init)
+        network = load_network(spec, path if path.is_file() else find_model(init).weights)
+    return network.requires_grad_(True)
+
+
+def he_initialised(spec: ModelSpec, seed: int) -> GLADNet:
+    """Draw weights as the paper does: He et al., "Delving Deep into Rectifiers", ICCV 2015."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.device("meta"):
+        network = GLADNet(spec)
+    network.to_empty(device="cpu")
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+    return network
+
+
+def open_device(name: str | None) -> torch.device:
+    """Open "cpu", "cuda" or "cuda:1"; None takes CUDA where there is one.
+
+    On CUDA, PyTorch is told to take deterministic kernels where it has them.
+
+    Raises:
+        BackendUnavailableError: there is no such device.
+    """
+    name = name or ("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise BackendUnavailableError(
+            f"torch has no device {name} here; --device cpu works everywhere"
+        ) from error
+    if device.type == "cuda":
+        torch.backends.cudnn.deterministic = True
+        torch.backends.cudnn.benchmark = False
+    return device

@@ -1,0 +1,251 @@
+"""One training step after the other, and all the state that there is between two of them."""
+
+import math
+import time
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel
+
+from streamlight.errors import ModelError, UsageError
+from streamlight.models.gladnet import GLADNet
+from streamlight.training.draws import Draws
+from streamlight.training.losses import loss_of
+from streamlight.training.options import TrainingOptions
+from streamlight.training.photographs import Photographs, take_frames
+from streamlight.training.recipes import Recipe
+from streamlight.training.synthesis import synthesise
+from streamlight.training.views import estimate, reconstruct_part
+
+WARM_UP = 50
+"""Steps in which the learning rate rises."""
+
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@dataclass(frozen=True, slots=True)
+class StepReport:
+    """One step.
+
+    Attributes:
+        step: steps done, this one included.
+        loss: of this step.
+        rate: learning rate of this step.
+        step_s: how long it took.
+    """
+
+    step: int
+    loss: float
+    rate: float
+    step_s: float
+
+
+class Trainer:
+    """Trains one network.
+
+    Attributes:
+        network: in training.
+        options: of the run.
+        step: steps done.
+        elapsed_s: time spent in steps, over all parts of the run.
+    """
+
+    def __init__(
+        self,
+        network: GLADNet,
+        photographs: Photographs,
+        options: TrainingOptions,
+        device: torch.device,
+        teacher: GLADNet | None = None,
+    ) -> None:
+        """Put everything on the device.
+
+        Raises:
+            UsageError: the options contradict each other.
+        """
+        _check(options, network)
+        self.network = network.to(device).train()
+        self.options = options
+        self.step = 0
+        self.elapsed_s = 0.0
+        self._photographs = photographs
+        self._device = device
+        self._teacher = teacher.to(device).eval() if teacher is not None else None
+        for name, part in (("prior", network.prior), ("detail", network.detail)):
+            part.requires_grad_(options.freeze != name)
+        trained = [p for p in network.parameters() if p.requires_grad]
+        self._optimiser = torch.optim.AdamW(
+            trained, lr=options.rate, weight_decay=options.weight_decay
+        )
+        self._average = (
+            AveragedModel(network, avg_fn=_averaging(options.ema)) if options.ema else None
+        )
+        self._scaler = torch.amp.GradScaler(device.type, enabled=options.precision == "fp16")
+
+    @property
+    def averaged(self) -> GLADNet:
+        """The network to use: with the averaged weights where there is an average."""
+        if self._average is None:
+            return self.network
+        return cast(GLADNet, self._average.module)
+
+    @property
+    def device_name(self) -> str:
+        """What the run is on, for people."""
+        if self._device.type == "cuda":
+            return torch.cuda.get_device_name(self._device)
+        return f"a CPU with {torch.get_num_threads()} threads"
+
+    @property
+    def progress(self) -> float:
+        """How much of the run is done, 0 to 1, by steps or by time, whichever is further."""
+        done = self.step / self.options.steps
+        if self.options.minutes is not None:
+            done = max(done, self.elapsed_s / (60 * self.options.minutes))
+        return min(1.0, done)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.progress >= 1
+
+    def advance(self) -> StepReport:
+        """Do one step.
+
+        Raises:
+            ModelError: the loss is not a number any more.
+        """
+        start = time.perf_counter()
+        rate = self._set_rate()
+        loss = self._loss()
+        if not math.isfinite(value := float(loss.detach())):
+            raise ModelError(
+                f"the loss is {value} at step {self.step + 1}; go on from the latest checkpoint "
+                "with a lower --rate, or with --precision fp32"
+            )
+        self._optimiser.zero_grad(set_to_none=True)
+        torch.autograd.backward(self._scaler.scale(loss))
+        if self.options.clip_norm:
+            self._scaler.unscale_(self._optimiser)
+            torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.options.clip_norm)
+        self._scaler.step(self._optimiser)
+        self._scaler.update()
+        if self._average is not None:
+            self._average.update_parameters(self.network)
+        self.step += 1
+        step_s = time.perf_counter() - start
+        self.elapsed_s += step_s
+        return StepReport(self.step, value, rate, step_s)
+
+    def state(self) -> dict[str, Any]:
+        """Return all that the next step depends on, for `restore`."""
+        return {
+            "step": self.step,
+            "elapsed_s": self.elapsed_s,
+            "network": self.network.state_dict(),
+            "average": None if self._average is None else self._average.state_dict(),
+            "optimiser": self._optimiser.state_dict(),
+            "scaler": self._scaler.state_dict(),
+            "options": asdict(self.options),
+            "photographs": [str(path) for path in self._photographs.paths],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a state.
+
+        Raises:
+            UsageError: it is of a run with other options or photographs.
+        """
+        mine = asdict(self.options)
+        free = ("steps", "minutes", "precision")
+        others = [k for k in mine if k not in free and mine[k] != state["options"].get(k)]
+        if others:
+            raise UsageError(
+                f"the checkpoint is of a run with another {', '.join(others)}; "
+                "--resume goes on with the options of that run"
+            )
+        if state["photographs"] != [str(path) for path in self._photographs.paths]:
+            raise UsageError(
+                "the checkpoint is of a run with other pictures; give the same ones, "
+                "or begin a run with --init from its weights"
+            )
+        self.step, self.elapsed_s = state["step"], state["elapsed_s"]
+        self.network.load_state_dict(state["network"])
+        if self._average is not None:
+            self._average.load_state_dict(state["average"])
+        self._optimiser.load_state_dict(state["optimiser"])
+        self._scaler.load_state_dict(state["scaler"])
+
+    def _loss(self) -> Tensor:
+        options = self.options
+        draws = Draws(options.seed, self.step, self._device)
+        photographs = self._photographs.batch(options.seed, self.step, options.batch)
+        height, width = options.frames[draws.integer(0, len(options.frames) - 1)]
+        r = self.network.spec.unshuffle
+        top = draws.integer(0, (height - options.crop) // r) * r
+        left = draws.integer(0, (width - options.crop) // r) * r
+        with torch.no_grad():
+            frames = take_frames(photographs, height, width, draws)
+            pairs = synthesise(frames, options.recipe, draws)
+        target = pairs.target[:, :, top : top + options.crop, left : left + options.crop]
+        with self._autocast():
+            priors = estimate(self.network, pairs.dark, options.recipe, draws)
+            result = reconstruct_part(self.network, pairs.dark, priors, top, left, options.crop)
+        loss = loss_of(result, target, options.loss)
+        if self._teacher is None:
+            return loss
+        taught = self._teach(pairs.dark, top, left)
+        return (1 - options.teach) * loss + options.teach * loss_of(result, taught, options.loss)
+
+    def _teach(self, dark: Tensor, top: int, left: int) -> Tensor:
+        """Return what the teacher makes of the part, from the view that is the paper's."""
+        teacher = cast(GLADNet, self._teacher)
+        plain = Recipe()
+        with torch.no_grad(), self._autocast():
+            priors = estimate(teacher, dark, plain, Draws(0, 0, self._device))
+            return reconstruct_part(teacher, dark, priors, top, left, self.options.crop)
+
+    def _autocast(self) -> AbstractContextManager[Any]:
+        return torch.autocast(
+            self._device.type,
+            PRECISIONS[self.options.precision],
+            enabled=self.options.precision != "fp32",
+        )
+
+    def _set_rate(self) -> float:
+        options = self.options
+        if options.schedule == "paper":
+            factor = 0.96 ** (self.step // 100)
+        else:
+            warm = min(1.0, (self.step + 1) / WARM_UP)
+            factor = warm * (0.01 + 0.99 * (1 + math.cos(math.pi * self.progress)) / 2)
+        rate = options.rate * factor
+        for group in self._optimiser.param_groups:
+            group["lr"] = rate
+        return rate
+
+
+def _averaging(decay: float) -> Any:
+    """Average with a decay that is low at first, so that the start is soon forgotten."""
+
+    def average(old: Tensor, new: Tensor, count: Tensor) -> Tensor:
+        now = torch.clamp((1 + count) / (10 + count), max=decay)
+        return torch.lerp(new, old, now.to(old.dtype))
+
+    return average
+
+
+def _check(options: TrainingOptions, network: GLADNet) -> None:
+    r = network.spec.unshuffle
+    smallest = min(min(size) for size in options.frames)
+    if options.crop % r or not 32 <= options.crop <= smallest:
+        raise UsageError(f"--crop {options.crop}: a multiple of {r} from 32 to {smallest}")
+    if options.steps < 1 or options.batch < 1:
+        raise UsageError(f"--steps {options.steps} --batch {options.batch}: at least 1 each")
+    if options.precision not in PRECISIONS:
+        raise UsageError(f"--precision {options.precision}: one of {', '.join(PRECISIONS)}")
+    if options.freeze not in (None, "detail", "prior"):
+        raise UsageError(f"--freeze {options.freeze}: one of detail, prior")

@@ -1,0 +1,116 @@
+"""Figures of a network in training, by the conventions of `streamlight evaluate`."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from streamlight.evaluation.pairs import (
+    Method,
+    Picture,
+    Row,
+    darkened_pictures,
+    evaluate,
+    folder_pictures,
+    summarise,
+)
+from streamlight.evaluation.report import ContactSheet, write_csv
+from streamlight.evaluation.tables import Table
+from streamlight.frame import Image
+from streamlight.models.gladnet import GLADNet
+from streamlight.view import sample_nearest
+
+EXPOSURES_EV = (0.0, -2.0, -3.0, -4.0)
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationSets:
+    """What is measured on; never trained on.
+
+    Attributes:
+        pairs: folders of dark pictures and of their references.
+        bright: folder of pictures that are darkened.
+        limit: take the first so many of each.
+    """
+
+    pairs: tuple[Path, Path] | None = None
+    bright: Path | None = None
+    limit: int | None = None
+
+    def pictures(self) -> Iterator[Picture]:
+        """Read all pictures, the pairs first.
+
+        Raises:
+            SourceError: a folder is missing, empty or incomplete.
+        """
+        if self.pairs is not None:
+            for number, picture in enumerate(folder_pictures(*self.pairs)):
+                if self.limit is None or number < self.limit:
+                    yield picture
+        if self.bright is not None:
+            yield from darkened_pictures(self.bright, EXPOSURES_EV, limit=self.limit)
+
+
+def validate(network: GLADNet, sets: ValidationSets, name: str, sheet: Path) -> Table:
+    """Measure a network, and write a contact sheet (PNG) of what it makes.
+
+    Returns:
+        A row for the pairs and for each exposure: PSNR, SSIM, GT-mean PSNR, brightness.
+
+    Raises:
+        SourceError: a folder is missing, empty or incomplete.
+        SinkError: the sheet cannot be written.
+    """
+    contact = ContactSheet(max_rows=12)
+    with _evaluating(network):
+        method = Method(name, lambda image, time_s: enhance(network, image), "nearest")
+        rows: list[Row] = list(evaluate(sets.pictures(), [method], contact.add))
+    if rows:
+        contact.write(sheet)
+    kept = ("ev", "images", "psnr", "ssim", "gt_mean_psnr", "niqe", "luma")
+    return [{column: row[column] for column in kept} for row in summarise(rows)]
+
+
+def write_results(path: Path, rows: Table) -> None:
+    """Write the rows of `validate` as CSV; SinkError where that fails."""
+    write_csv(path, rows)
+
+
+def figures(rows: Table) -> dict[str, float]:
+    """Name the figures of `validate` for a log: "psnr -3 EV"."""
+    named = {}
+    for row in rows:
+        place = "pairs" if row["ev"] is None else f"{row['ev']:+g} EV"
+        for name in ("psnr", "ssim"):
+            if isinstance(value := row[name], float):
+                named[f"{name} {place}"] = value
+    return named
+
+
+def enhance(network: GLADNet, image: Image) -> Image:
+    """Enhance a picture uint8 (H, W, 3) as `Enhancer` does a single one, in FP32."""
+    device = next(network.parameters()).device
+    height, width = image.shape[:2]
+    r = network.spec.unshuffle
+    padded = np.pad(image, ((0, -height % r), (0, -width % r), (0, 0)), mode="edge")
+    with torch.inference_mode():
+        prior = network.estimate(torch.from_numpy(sample_nearest(image)).to(device))
+        x = torch.from_numpy(padded).to(device).permute(2, 0, 1)[None].float() / 255
+        is_compact = min(padded.shape[:2]) >= network.spec.compact_min_side
+        detail: Any = network.detail.forward_compact if is_compact else network.detail
+        result = (detail(x, prior)[0] * 255).round().byte().permute(1, 2, 0)
+    return np.ascontiguousarray(result[:height, :width].cpu().numpy())
+
+
+@contextmanager
+def _evaluating(network: GLADNet) -> Iterator[None]:
+    was_training = network.training
+    network.eval()
+    try:
+        yield
+    finally:
+        network.train(was_training)

@@ -1,0 +1,160 @@
+"""`streamlight train`: two steps on tiny pictures; what it writes, and how it fails."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cli_runs import environment, finish, run_here, start
+from PIL import Image as Pillow
+
+ROOT = Path(__file__).parents[2]
+TINY = ("--steps", "2", "--batch", "1", "--crop", "32", "--device", "cpu")
+
+
+def write_pictures(folder: Path, count: int = 3, scale: float = 1.0) -> Path:
+    folder.mkdir(parents=True)
+    for number in range(count):
+        smooth = np.random.default_rng(number).integers(30, 250, (8, 10, 3)).astype(np.uint8)
+        large = Pillow.fromarray(smooth).resize((160, 128), Pillow.Resampling.BICUBIC)
+        Pillow.fromarray((np.asarray(large) * scale).astype(np.uint8)).save(
+            folder / f"{number}.png"
+        )
+    return folder
+
+
+def pixels(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    with Pillow.open(path) as picture:
+        return np.asarray(picture)
+
+
+def test_a_run_ends_with_weights_that_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("cv2")
+    data, out = write_pictures(tmp_path / "data"), tmp_path / "night"
+    (data / "bad.png").write_bytes(b"no picture")
+    low = write_pictures(tmp_path / "low", 1, 0.1)
+    high = write_pictures(tmp_path / "high", 1)
+    index = tmp_path / "index.csv"
+    index.write_text("file,licence\ndata/0.png,CC0 1.0\ndata/1.png,CC0 1.0\n")
+    words = ("train", data, "--out", out, *TINY, "--init", "seed", "--index", index)
+    done = run_here(*words, "--eval-dir", low, high, "--eval-kodak", high)
+    assert (done.code, done.out) == (0, f"{out / 'night.safetensors'}\n")
+    assert "skipped: " in done.err
+    assert "bad.png" in done.err
+    assert "psnr pairs" in done.err
+    card = (out / "MODEL_CARD.md").read_text()
+    for told in (
+        "- 2: CC0 1.0",
+        "- 1: not in the index",
+        "the weights of gladnet-fast",
+        "| -3.0 |",
+    ):
+        assert told in card
+    assert pixels(out / "sheet-000002.png").shape[1] == 3 * 240  # input, result, reference
+    assert {path.name for path in out.iterdir()} == {
+        "MODEL_CARD.md",
+        "checkpoint.pt",
+        "log.csv",
+        "night.safetensors",
+        "sheet-000002.csv",
+        "sheet-000002.png",
+    }
+
+    again = run_here(*words)
+    assert again.code == 1
+    assert "is not empty; --resume goes on" in again.err
+    longer = run_here(*words[:4], *TINY, "--init", "seed", "--steps", "3", "--resume")
+    assert longer.code == 0
+    steps = (out / "log.csv").read_text().splitlines()[1:]
+    assert [line.split(",")[0] for line in steps] == ["2", "3"]
+
+    picture = tmp_path / "bright.png"
+    shown = run_here("file", low / "0.png", "-o", picture, "--model", out / "night.safetensors")
+    assert shown.code == 0, shown.err
+    assert pixels(picture).mean() > 2 * pixels(low / "0.png").mean()
+    monkeypatch.setenv("STREAMLIGHT_MODELS", str(out))
+    rows = json.loads(run_here("models", "--json").out)
+    assert rows[-1]["name"] == "night"
+    assert "streamlight export" in rows[-1]["own"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (("empty",), 1, "error: empty: no pictures there; expected"),
+        (("data", "--preset", "best"), 2, "error: --preset best: choose one of default, paper"),
+        (("data", "--without", "fog"), 2, "error: --without fog: choose among"),
+        (("data", "--model", "x"), 2, "error: --model x: choose one of"),
+        (("data", "--init", "x"), 2, "error: --model x: choose one of"),
+        (("data", "--device", "tpu"), 1, "error: torch has no device tpu here"),
+        (("data", "--eval-kodak", "empty"), 1, "error: empty: no pictures in this folder"),
+        (("data", "--index", "data/0.png"), 1, "error: data/0.png: cannot be read as an index"),
+        (("data", "--crop", "31"), 2, "error: --crop 31: a multiple of 2 from 32 to 256"),
+    ],
+)
+def test_what_is_wrong_is_said_in_a_line(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+    code: int,
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_pictures(tmp_path / "data", 1)
+    (tmp_path / "empty").mkdir()
+    data, *options = words
+    failed = run_here("train", data, "--out", "run", "--device", "cpu", *options)
+    assert failed.code == code
+    assert failed.err.startswith(message)
+    assert len(failed.lines) == 1
+
+
+@pytest.mark.slow
+def test_ctrl_c_writes_a_checkpoint_that_resume_goes_on_from(tmp_path: Path) -> None:
+    data, out = write_pictures(tmp_path / "data"), tmp_path / "night"
+    words = ("train", data, "--out", out, "--batch", "1", "--crop", "32", "--device", "cpu")
+    process = start(tmp_path, *words, "--steps", "100000")
+    try:
+        deadline = time.monotonic() + 80
+        log = out / "log.csv"
+        while time.monotonic() < deadline and not (
+            log.is_file() and log.read_text().count("\n") > 1
+        ):
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        stopped = finish(process)
+    finally:
+        process.kill()
+    assert stopped.code == 130
+    step = int(stopped.err.split("stopped after step ")[1].split(":")[0])
+    assert step >= 50
+    assert (out / "night.safetensors").is_file()
+    resumed = run_here(*words, "--steps", str(step + 1), "--resume")
+    assert resumed.code == 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_gpu_train_is_one_command(tmp_path: Path) -> None:
+    """On a CPU, for two steps: train both, evaluate, export; and again, resumed."""
+    data = write_pictures(tmp_path / "data")
+    low = write_pictures(tmp_path / "low", 1, 0.1)
+    kodak = write_pictures(tmp_path / "kodak", 1)
+    command = [
+        "make", "gpu-train", "DEV=", f"BIN={Path(sys.executable).parent}",
+        f"DATA={data}", f"LOW={low}", f"HIGH={kodak}", f"KODAK={kodak}",
+        f"RUNS={tmp_path / 'runs'}",
+        "STEPS=2", "TRAIN=--device cpu --batch 1 --crop 32",
+    ]  # fmt: skip
+    for _ in range(2):
+        subprocess.run(command, cwd=ROOT, env=environment(tmp_path), check=True, timeout=280)
+    for name in ("gladnet", "gladnet-fast"):
+        run = tmp_path / "runs" / f"{name}-trained"
+        weights = run / f"{name}-trained"
+        assert weights.with_suffix(".safetensors").is_file()
+        assert (weights / "reconstruct_compact.onnx").is_file()
+        assert "| -3.0 |" in (weights / "MODEL_CARD.md").read_text()

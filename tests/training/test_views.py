@@ -1,0 +1,67 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from training_samples import TINY, codes, draws
+
+from streamlight.training import views
+from streamlight.training.recipes import Recipe
+from streamlight.training.start import he_initialised
+from streamlight.view import sample_area, sample_nearest
+
+
+def frame(height: int = 150, width: int = 203) -> torch.Tensor:
+    return codes(1, 3, height, width)
+
+
+def as_image(frames: torch.Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    return np.ascontiguousarray(frames[0].permute(1, 2, 0).numpy())
+
+
+@pytest.mark.parametrize("phase", [(0, 0), (8, 12)])
+def test_nearest_views_are_those_of_the_enhancer(phase: tuple[int, int]) -> None:
+    expected = sample_nearest(as_image(frame()), phase)
+    assert np.array_equal(views.nearest_view(frame(), *phase).numpy(), expected)
+
+
+@pytest.mark.parametrize("size", [(150, 203), (96, 96), (100, 64)])
+def test_area_views_are_those_of_the_enhancer(size: tuple[int, int]) -> None:
+    expected = sample_area(as_image(frame(*size)))
+    assert np.allclose(views.area_view(frame(*size)).numpy(), expected, atol=1e-5)
+
+
+def test_a_part_is_enhanced_as_in_the_whole_frame() -> None:
+    network = he_initialised(TINY, 0)
+    whole = codes(2, 3, 96, 128)
+    priors = torch.rand(2, 8, 96, 96, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        expected = network.reconstruct(whole, priors)
+        part = views.reconstruct_part(network, whole, priors, 16, 40, 48)
+    inner = slice(8, -8)  # the zeros around the part reach as far as the convolutions
+    assert torch.allclose(
+        part[:, :, inner, inner], expected[:, :, 16:64, 40:88][:, :, inner, inner], atol=1e-5
+    )
+
+
+def test_priors_come_from_the_views_of_the_recipe() -> None:
+    network = he_initialised(TINY, 0)
+    frames = codes(3, 3, 150, 203)
+    with torch.no_grad():
+        area = views.estimate(network, frames, Recipe(nearest=0, area=1), draws())
+        assert torch.allclose(area, network.estimate(views.area_view(frames)), atol=1e-5)
+        many = views.estimate(network, frames, Recipe(nearest=0, many=1), draws())
+        one = views.estimate(network, frames, Recipe(), draws())
+    assert many.shape == one.shape == (3, 8, 96, 96)
+    # the mean over phases of a noisy frame is steadier than one view
+    assert many.std(dim=(2, 3)).mean() < one.std(dim=(2, 3)).mean()
+
+
+def test_mixed_views_keep_the_frames_apart() -> None:
+    network = he_initialised(TINY, 0)
+    recipe = replace(Recipe(), many=1.0)
+    bright = torch.cat([torch.full((1, 3, 96, 96), 0.1 * n) for n in range(6)])  # phases agree
+    with torch.no_grad():
+        priors = views.estimate(network, bright, recipe, draws())
+        expected = network.estimate(bright)
+    assert torch.allclose(priors, expected, atol=1e-4)
