@@ -193,7 +193,7 @@ def document() -> dict[str, Any]:
     }
     health = _object(
         status={"enum": ["ok", "failed"]},
-        cameras={"type": "object", "additionalProperties": _TEXT},
+        cameras={"type": "object", "additionalProperties": _COUNT},
     )
     return {
         "openapi": "3.1.0",

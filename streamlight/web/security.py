@@ -57,7 +57,8 @@ class Guard:
         self._secret = settings.secret
         self._names = set(_LOCAL_NAMES) | {name.casefold() for name in settings.allowed_hosts}
         if not settings.is_local:
-            self._names |= {settings.host.casefold(), socket.gethostname().casefold()}
+            computer = socket.gethostname().casefold()
+            self._names |= {settings.host.casefold(), computer, f"{computer}.local"}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer with why not."""

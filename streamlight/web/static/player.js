@@ -180,7 +180,10 @@ export class Player {
       body: JSON.stringify(body), signal: this.stopping.signal,
     });
     const answer = await response.json();
-    if (!response.ok) throw new Error(answer.error);
+    if (!response.ok) {
+      const name = response.status === 422 ? "NoWebRtc" : "Error"; // it does not understand us
+      throw Object.assign(new Error(answer.error), { name });
+    }
     return answer;
   }
 
