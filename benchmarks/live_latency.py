@@ -4,20 +4,22 @@
     python benchmarks/live_latency.py --seconds 600            # a soak
     python benchmarks/live_latency.py --cameras 8 --seconds 120
     python benchmarks/live_latency.py --size 1280x720 --adaptive --json live.json
+    python benchmarks/live_latency.py --rate 10                # where 25 a second are too many
 
 The cameras are a real RTSP server (GStreamer's, tests/live/rtsp_server.py, run by Debian's Python)
-that encodes test pictures at 25 frames a second on the same processors: its share is printed. They
+that encodes test pictures (`--rate` a second) on the same processors: its share is printed. They
 are recorded to Matroska and handed to viewers, as `streamlight run` does, with one engine for all.
 
 - Latency is from the moment the packet of a picture came to the end of the last output's take;
   what the camera and the network cable add is not in it. The parts are queue (decoding, and the
   wait for the network), estimate, reconstruct (its wait for a turn included), order, and encode
   (handing over to the outputs). The outputs' own latencies end with their own work.
-- The first `--warm-up` seconds do not count.
+- The first `--warm-up` seconds do not count, except in latencies: those are of all frames since the
+  network was warm, the burst at the start of a connection among them.
 - "without the network" is the same pipeline with pictures passed as they are, in the same run.
 - "loop by hand" is what people write first: PyAV's frames one after the other through this
-  project's Enhancer, without threads. It drops nothing, so it falls behind the camera: its figure
-  is by how much, at the end.
+  project's Enhancer, without threads. It drops nothing, so what it is late by stays: its figure is
+  how far behind the camera it is at the end, with the time that libav took to look at the stream.
 """
 
 import argparse
@@ -57,16 +59,17 @@ from streamlight.sources.reconnect import LivePhase
 
 SERVER = Path(__file__).resolve().parent.parent / "tests" / "live" / "rtsp_server.py"
 SERVER_PYTHON = "/usr/bin/python3"
-RATE = 25
 BASELINE_S = 10.0
 
 
 @contextmanager
-def rtsp_server(count: int, size: tuple[int, int]) -> Iterator[tuple[psutil.Process, list[str]]]:
+def rtsp_server(
+    count: int, size: tuple[int, int], rate: int
+) -> Iterator[tuple[psutil.Process, list[str]]]:
     """Run the server; yield its process and the URLs of its cameras."""
     launch = (
         "( videotestsrc is-live=true pattern=smpte ! videobalance brightness=-0.3 "
-        f"! video/x-raw,width={size[0]},height={size[1]},framerate={RATE}/1 "
+        f"! video/x-raw,width={size[0]},height={size[1]},framerate={rate}/1 "
         "! x264enc tune=zerolatency speed-preset=ultrafast bitrate=2000 key-int-max=50 ! h264parse "
         "! rtph264pay config-interval=-1 name=pay0 pt=96 )"
     )
@@ -79,7 +82,13 @@ def rtsp_server(count: int, size: tuple[int, int]) -> Iterator[tuple[psutil.Proc
     )
     try:
         assert process.stdout is not None
-        port = json.loads(process.stdout.readline())["port"]
+        line = process.stdout.readline()
+        if not line:
+            raise SystemExit(
+                f"{SERVER_PYTHON} could not run GStreamer's RTSP server (see above); "
+                "docs/live.md, Tests, names the packages to install"
+            )
+        port = json.loads(line)["port"]
         urls = [f"rtsp://127.0.0.1:{port}/{number}" for number in range(count)]
         yield psutil.Process(process.pid), urls
     finally:
@@ -178,6 +187,7 @@ def run_cameras(
         wall_s = time.monotonic() - began_s
         engine = str(group.info)
     settle = min(60, options.seconds // 3)
+    figures = [camera_figures(one, other, wall_s) for one, other in zip(before, after, strict=True)]
     return {
         "engine": engine,
         "seconds": wall_s,
@@ -187,10 +197,17 @@ def run_cameras(
             "growth_percent": growth_percent(watch.rss_bytes, settle),
             "settled_after_s": settle,
         },
-        "cameras": [
-            camera_figures(one, other, wall_s) for one, other in zip(before, after, strict=True)
-        ],
+        "cameras": figures,
+        "evenness": evenness([camera["fps"] for camera in figures]),
     }
+
+
+def evenness(rates: Sequence[float]) -> dict[str, float]:
+    """Return the mean rate, and the slowest and the fastest camera as shares of it."""
+    mean = statistics.mean(rates)
+    if not mean:
+        raise SystemExit("no camera has shown a picture in the time that counts; measure longer")
+    return {"mean_fps": mean, "slowest": min(rates) / mean, "fastest": max(rates) / mean}
 
 
 def camera_figures(before: CameraStatus, after: CameraStatus, wall_s: float) -> dict[str, Any]:
@@ -234,27 +251,28 @@ def without_network(url: str) -> dict[str, float]:
     return report.latency.total.to_dict()
 
 
-def loop_by_hand(url: str, model: str) -> dict[str, float]:
-    """Return by how much the plain loop has fallen behind the camera, and its rate."""
-    frames, first_s, began_s = 0, None, 0.0
-    behind_s = 0.0
-    with (
-        Enhancer.open(model, "openvino") as enhancer,
-        av.open(url, options={"rtsp_transport": "tcp"}) as container,
-    ):
-        for picture in container.decode(video=0):
-            if picture.time is None:
-                continue
-            if first_s is None:
-                enhancer(np.zeros((picture.height, picture.width, 3), np.uint8))
-                first_s, began_s = picture.time, time.monotonic()
-            enhancer(picture.to_ndarray(format="rgb24"), picture.time)
-            frames += 1
-            elapsed_s = time.monotonic() - began_s
-            behind_s = elapsed_s - (picture.time - first_s)
-            if elapsed_s > BASELINE_S:
-                break
-    return {"behind_ms": 1e3 * behind_s, "fps": frames / BASELINE_S}
+def loop_by_hand(url: str, model: str, size: tuple[int, int]) -> dict[str, float]:
+    """Return how far the plain loop is behind the camera at its end, and its rate."""
+    frames, first_s, behind_s, elapsed_s = 0, None, 0.0, 0.0
+    with Enhancer.open(model, "openvino") as enhancer:
+        enhancer(np.zeros((size[1], size[0], 3), np.uint8))
+        opening_s = time.monotonic()  # the camera begins with its first client
+        with av.open(url, options={"rtsp_transport": "tcp"}) as container:
+            began_s = time.monotonic()
+            for picture in container.decode(video=0):
+                if picture.time is None:
+                    continue
+                if first_s is None:
+                    first_s = picture.time
+                enhancer(picture.to_ndarray(format="rgb24"), picture.time)
+                frames += 1
+                behind_s = time.monotonic() - opening_s - (picture.time - first_s)
+                elapsed_s = time.monotonic() - began_s
+                if elapsed_s > BASELINE_S:
+                    break
+    if not frames:
+        raise SystemExit("the loop by hand has got no picture from the camera")
+    return {"behind_ms": 1e3 * behind_s, "fps": frames / elapsed_s}
 
 
 def show(result: dict[str, Any]) -> None:
@@ -286,12 +304,11 @@ def show(result: dict[str, Any]) -> None:
         print(
             f"    {Path(name).name:12} p50 {output['p50_ms']:6.1f}, p95 {output['p95_ms']:6.1f} ms"
         )
-    rates = [camera["fps"] for camera in result["cameras"]]
-    if len(rates) > 1:
-        mean = statistics.mean(rates)
+    if len(result["cameras"]) > 1:
+        even = result["evenness"]
         print(
-            f"evenness: slowest {min(rates) / mean:.2f}, fastest {max(rates) / mean:.2f} "
-            f"of the mean {mean:.1f} fps"
+            f"evenness: slowest {even['slowest']:.2f}, fastest {even['fastest']:.2f} "
+            f"of the mean {even['mean_fps']:.1f} fps"
         )
     for name, baseline in result["baselines"].items():
         if "p50_ms" in baseline:
@@ -311,6 +328,7 @@ def main() -> None:
     parser.add_argument("--warm-up", type=float, default=5.0)
     parser.add_argument("--cameras", type=int, default=1)
     parser.add_argument("--size", default="640x360")
+    parser.add_argument("--rate", type=int, default=25, help="frames a second of each camera")
     parser.add_argument("--model", default="gladnet-fast")
     parser.add_argument("--adaptive", action="store_true")
     parser.add_argument("--no-baselines", action="store_true")
@@ -324,7 +342,7 @@ def main() -> None:
         "openvino": ov.__version__,
         "processors": os.cpu_count(),
         "size": options.size,
-        "rate": RATE,
+        "rate": options.rate,
         "cameras": options.cameras,
         "model": options.model,
         "adaptive": options.adaptive,
@@ -332,12 +350,12 @@ def main() -> None:
     print(", ".join(f"{name} {value}" for name, value in about.items()))
     with (
         tempfile.TemporaryDirectory() as folder,
-        rtsp_server(options.cameras, (width, height)) as (server, urls),
+        rtsp_server(options.cameras, (width, height), options.rate) as (server, urls),
     ):
         baselines: dict[str, dict[str, float]] = {}
         if not options.no_baselines:
             baselines["without the network"] = without_network(urls[0])
-            baselines["loop by hand"] = loop_by_hand(urls[0], options.model)
+            baselines["loop by hand"] = loop_by_hand(urls[0], options.model, (width, height))
         result = about | run_cameras(urls, server, options, Path(folder))
     result |= {"warm_up_s": options.warm_up, "baselines": baselines}
     show(result)
