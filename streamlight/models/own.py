@@ -12,8 +12,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import platformdirs
-
 from streamlight.errors import ModelError, SinkError, UsageError
 from streamlight.models.packaged import GraphName, graph_path, graphs_folder
 from streamlight.models.spec import MODELS, ModelSpec
@@ -30,7 +28,11 @@ _MOST_HEADER_BYTES = 10_000_000
 def models_folder() -> Path:
     """Return the folder of users' own models: $STREAMLIGHT_MODELS, or the user's data folder."""
     chosen = os.environ.get("STREAMLIGHT_MODELS")
-    return Path(chosen) if chosen else platformdirs.user_data_path("streamlight") / "models"
+    if chosen:
+        return Path(chosen)
+    import platformdirs  # not needed by who names a model of the package
+
+    return platformdirs.user_data_path("streamlight") / "models"
 
 
 def own_weights() -> list[Path]:
