@@ -48,6 +48,7 @@ LAYERS = [
     {"enhance"},
     {"detail"},
     {"backends"},
+    {"engines"},
     {"sinks"},
     {"sources"},
     {"brightness", "gain", "look", "memory", "smoothing", "tiles", "view"},
@@ -62,6 +63,7 @@ ONLY_IN: dict[str, set[str]] = {
     "openvino": {"backends/openvino.py"},
     "torch": {
         "backends/torch.py",
+        "backends/torch_cuda.py",
         "models/gladnet.py",
         "models/detail_nhwc.py",
         "models/weights.py",
@@ -70,7 +72,8 @@ ONLY_IN: dict[str, set[str]] = {
         "evaluation",
     },
     "safetensors": {"models/weights.py", "training"},
-    "onnx": {"models/export.py"},
+    "onnx": {"models/export.py", "engines/graphs.py"},
+    "filelock": {"engines/store.py"},
     "onnxscript": {"models/export.py"},
     "typer": {"cli"},
     "rich": {"cli"},
@@ -161,6 +164,7 @@ def loaded_by(statement: str) -> set[str]:
         ("import streamlight.enhance", {"torch", "openvino", "cv2", "av"}),
         ("import streamlight.api", {"torch", "openvino", "cv2"}),
         ("import streamlight.backends.openvino", {"torch", "cv2", "av"}),
+        ("import streamlight.engines", {"torch", "onnx", "filelock", "tensorrt_rtx", "tensorrt"}),
         ("from streamlight import Frame, Look, UsageError", {"torch", "openvino", "cv2", "av"}),
     ],
 )
