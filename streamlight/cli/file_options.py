@@ -127,7 +127,7 @@ Backend = Annotated[
     str,
     _option(
         "--backend",
-        metavar="auto|openvino|torch",
+        metavar="auto|openvino|torch|tensorrt|tensorrt-rtx",
         help="What runs the network; `streamlight doctor` shows what works here.",
         autocompletion=_backend_names,
         panel=NETWORK,

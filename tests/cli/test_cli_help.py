@@ -95,7 +95,8 @@ def test_the_examples_in_the_help_are_valid() -> None:
     [
         (
             "streamlight ",
-            {"file", "webcam", "rtsp", "info", "doctor", "models", "export", "evaluate"},
+            {"file", "webcam", "rtsp", "info", "doctor", "models", "export", "evaluate"}
+            | {"build", "engines"},
         ),
         ("streamlight file --model ", {"auto", *MODELS}),
         ("streamlight file --backend ", {"auto", *BACKENDS}),
