@@ -67,6 +67,8 @@ def test_the_fp16_graph_agrees_with_the_fp32_backend(
     peak = 255 if pixels == "uint8" else 1
     assert psnr_db(found, expected, peak) >= 50
     assert np.abs(found.astype(np.float64) - expected).max() <= peak / 255
+    bias = float(np.mean(found.astype(np.float64) - expected))
+    assert abs(bias) < peak / 255 / 10, "it truncates where it should round"
     assert expected.mean() > 2 * image.mean(), "the network brightens nothing"
 
 
