@@ -7,6 +7,8 @@
     ├── VerificationError            the output was written, and differs from the input
     ├── BackendError                 the network cannot run
     │   ├── BackendUnavailableError  the backend is not installed, or has no such device
+    │   │   └── EngineError          an engine of TensorRT is missing, damaged, wrong or foreign
+    │   ├── DeviceLostError          the GPU is gone, or in a state that only a new process ends
     │   └── OutOfMemoryError         the device has too little memory for a picture
     ├── ModelError                   a model or its weights cannot be used
     └── UsageError                   the arguments contradict each other
@@ -42,6 +44,14 @@ class BackendError(StreamlightError):
 
 class BackendUnavailableError(BackendError):
     """The backend is not installed here, or the device asked for does not exist."""
+
+
+class EngineError(BackendUnavailableError):
+    """A built TensorRT engine is missing, damaged, wrong, or not for this machine."""
+
+
+class DeviceLostError(BackendError):
+    """The GPU is gone, or its context is broken: nothing runs on it in this process any more."""
 
 
 class OutOfMemoryError(BackendError):

@@ -78,6 +78,22 @@ def _torch(
     return TorchBackend(model, device, precision, parallel)
 
 
+def _tensorrt(
+    model: ModelSpec, device: str | None, precision: str | None, parallel: int | None
+) -> Backend:
+    from streamlight.backends.tensorrt import TensorRtBackend
+
+    return TensorRtBackend.open("tensorrt", model, device, precision, parallel)
+
+
+def _tensorrt_rtx(
+    model: ModelSpec, device: str | None, precision: str | None, parallel: int | None
+) -> Backend:
+    from streamlight.backends.tensorrt import TensorRtBackend
+
+    return TensorRtBackend.open("tensorrt-rtx", model, device, precision, parallel)
+
+
 BACKENDS: dict[str, BackendRow] = {
     row.name: row
     for row in (
@@ -105,9 +121,25 @@ BACKENDS: dict[str, BackendRow] = {
             ("fp32", "fp16"),
             _torch,
         ),
+        BackendRow(
+            "tensorrt",
+            "tensorrt",
+            'pip install "streamlight[tensorrt]"',
+            "cuda (any NVIDIA GPU)",
+            ("fp32", "fp16"),
+            _tensorrt,
+        ),
+        BackendRow(
+            "tensorrt-rtx",
+            "tensorrt_rtx",
+            'pip install "streamlight[rtx]"',
+            "cuda (GeForce and RTX)",
+            ("fp32", "fp16"),
+            _tensorrt_rtx,
+        ),
     )
 }
-"""Every backend. TensorRT goes before torch in `_AUTO_ORDER` when it arrives."""
+"""Every backend. TensorRT is used where it is asked for: see docs/tensorrt.md."""
 
 _AUTO_ORDER = (("torch", "cuda"), ("openvino", None), ("torch", "cpu"))
 """What `auto` tries, best first: a CUDA device beats any CPU, OpenVINO beats torch on one. The
@@ -200,7 +232,8 @@ def choose(
             raise UsageError(f"{asked}: no backend has that; there are {' | '.join(rows)}")
     elif device is None:
         # its devices one by one, so that the model fits the device
-        tries = [(n, d) for n, d in _AUTO_ORDER if n == backend] or [(backend, None)]
+        only = "cuda" if backend.startswith("tensorrt") else None
+        tries = [(n, d) for n, d in _AUTO_ORDER if n == backend] or [(backend, only)]
     else:
         tries = [(backend, device)]
     failures: list[str] = []

@@ -8,7 +8,20 @@ from typing import Annotated
 
 import typer
 
-from streamlight.cli import doctor, evaluate, export, file, info, live, models, run, serve, train
+from streamlight.cli import (
+    build,
+    doctor,
+    engines,
+    evaluate,
+    export,
+    file,
+    info,
+    live,
+    models,
+    run,
+    serve,
+    train,
+)
 from streamlight.cli.grouped_help import GroupedCommand
 
 __all__ = ["app", "main"]
@@ -32,6 +45,8 @@ app.command("doctor", cls=GroupedCommand)(doctor.doctor)
 app.command("models", cls=GroupedCommand)(models.models)
 app.command("train", cls=GroupedCommand, epilog=train.EXAMPLES)(train.train)
 app.command("export", cls=GroupedCommand)(export.export)
+app.command("build", cls=GroupedCommand, epilog=build.EXAMPLES)(build.build)
+app.add_typer(engines.app, name="engines")
 
 
 def _print_version(wanted: bool) -> None:

@@ -132,7 +132,7 @@ def evaluate(
         str,
         typer.Option(
             "--backend",
-            metavar="auto|openvino|cuda|torch",
+            metavar="auto|openvino|cuda|torch|tensorrt|tensorrt-rtx",
             help="What runs the networks.",
             rich_help_panel=_METHODS,
         ),

@@ -140,7 +140,7 @@ Backend = Annotated[
     str,
     _option(
         "--backend",
-        metavar="auto|openvino|cuda|torch",
+        metavar="auto|openvino|cuda|torch|tensorrt|tensorrt-rtx",
         help="What runs the network; `streamlight doctor` shows what works here.",
         autocompletion=_backend_names,
         panel=NETWORK,

@@ -109,6 +109,8 @@ def test_the_examples_in_the_help_are_valid() -> None:
                 "export",
                 "evaluate",
                 "train",
+                "build",
+                "engines",
             },
         ),
         ("streamlight file --model ", {"auto", *MODELS}),

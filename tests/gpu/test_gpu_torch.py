@@ -254,6 +254,7 @@ def test_the_benchmark_says_in_one_line_that_there_is_no_gpu() -> None:
     assert "finds no CUDA device" in done.stderr
 
 
+@pytest.mark.slow
 def test_the_benchmark_runs_and_copies_the_backend_faithfully(tmp_path: Path) -> None:
     figures, forms = (
         tmp_path / "figures.json",
