@@ -66,12 +66,16 @@ BASELINE_S = 10.0
 def rtsp_server(
     count: int, size: tuple[int, int], rate: int
 ) -> Iterator[tuple[psutil.Process, list[str]]]:
-    """Run the server; yield its process and the URLs of its cameras."""
+    """Run the server; yield its process and the URLs of its cameras.
+
+    The parser repeats the parameter sets, not rtph264pay: that does so before each slice of a key
+    frame, which makes two frames of it for libav: half of every picture is green then.
+    """
     launch = (
         "( videotestsrc is-live=true pattern=smpte ! videobalance brightness=-0.3 "
         f"! video/x-raw,width={size[0]},height={size[1]},framerate={rate}/1 "
-        "! x264enc tune=zerolatency speed-preset=ultrafast bitrate=2000 key-int-max=50 ! h264parse "
-        "! rtph264pay config-interval=-1 name=pay0 pt=96 )"
+        "! x264enc tune=zerolatency speed-preset=ultrafast bitrate=2000 key-int-max=50 "
+        "! h264parse config-interval=-1 ! rtph264pay name=pay0 pt=96 )"
     )
     mounts = {f"/{number}": {"launch": launch} for number in range(count)}
     process = subprocess.Popen(

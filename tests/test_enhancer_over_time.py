@@ -1,5 +1,7 @@
 """The enhancer on a video: how often it estimates, from which views, and what it remembers."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from fake_backend import FakeBackend
@@ -72,6 +74,23 @@ def test_without_smoothing_each_frame_is_seen_once_in_the_papers_way() -> None:
 
 def test_the_first_frame_and_the_first_after_a_cut_are_seen_from_every_phase() -> None:
     assert counts([scene(1), scene(1), scene(2), scene(2)]) == [len(PHASES), 1, len(PHASES), 1]
+
+
+def test_the_mean_over_all_phases_takes_the_memory_of_a_few_priors() -> None:
+    backend = CountingBackend()
+    subject = enhancer(backend)
+    subject.estimate(scene(1), 0.0)
+    tracemalloc.start()
+    try:
+        prior = subject.estimate(scene(2), 1.0).prior
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert prior is not None
+    views = backend.views[-len(PHASES) :]
+    np.testing.assert_allclose(prior, np.mean([view.mean() for view in views]), rtol=1e-6)
+    assert peak_bytes < 6 * prior.nbytes + sum(view.nbytes for view in backend.views)
 
 
 def test_in_steady_light_the_view_goes_through_the_phases() -> None:
