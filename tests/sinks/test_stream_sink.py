@@ -82,7 +82,7 @@ def make_sink(url: str, *arguments: Any, **options: Any) -> StreamSink:
 
 
 def connected(sink: StreamSink) -> StreamSink:
-    """Write frame 0 until the sink has connected; none of them is sent."""
+    """Write frame 0 until the sink has connected; the last of them may be sent."""
     deadline = time.monotonic() + 10
     while sink.state.phase is not LivePhase.CONNECTED:
         assert time.monotonic() < deadline, sink.state
@@ -329,7 +329,7 @@ def test_what_follows_a_drop_begins_with_a_key_frame(peer: TcpPeer) -> None:
 def test_a_connection_that_is_cut_is_made_again(tmp_path: Path, peer: TcpPeer) -> None:
     sink = connected(make_sink(f"tcp://127.0.0.1:{peer.port}"))
     stream(sink, 10)
-    wait_until(lambda: sink.frames_sent == 10)
+    wait_until(lambda: sink.frames_sent >= 10)
     peer.cut()
     deadline = time.monotonic() + 10
     index = 10
