@@ -29,7 +29,8 @@ demo: $(CORE) ## brighten the demo clip: examples/night.mp4 -> night.bright.mp4
 	$(BIN)/streamlight file examples/night.mp4 -o night.bright.mp4 -y
 
 test: $(DEV) ## run the tests (minutes, on 2 cores)
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not slow and not gpu and not clock"
+	$(BIN)/python -m pytest -m "clock and not slow and not gpu"
 
 test-slow: $(DEV) ## run the slow tests too
 	$(BIN)/python -m pytest -m "not gpu"

@@ -2,8 +2,41 @@
 
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+TESTS = Path(__file__).parent
+
+ON_THE_CLOCK = (
+    "backends/test_shared_backend.py",
+    "benchmarks",
+    "cameras",
+    "cli/test_cli_group.py",
+    "cli/test_cli_live.py",
+    "cli/test_cli_progress.py",
+    "cli/test_cli_stop.py",
+    "cli/test_file_realtime.py",
+    "live",
+    "pipeline",
+    "sinks/test_broadcast.py",
+    "sinks/test_live_sinks_together.py",
+    "sinks/test_preview.py",
+    "sinks/test_recording_sink.py",
+    "sinks/test_resumable_kills.py",
+    "sinks/test_stream_sink.py",
+    "sinks/test_virtual_camera.py",
+    "web",
+)
+"""Tests that depend on how fast things happen, and are not run beside others."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of `ON_THE_CLOCK`, before they are chosen by their marks."""
+    for item in items:
+        if any(item.path.is_relative_to(TESTS / place) for place in ON_THE_CLOCK):
+            item.add_marker(pytest.mark.clock)
 
 
 def streamlight_threads() -> set[threading.Thread]:

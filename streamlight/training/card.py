@@ -116,7 +116,9 @@ def _licences(licences: dict[str, int]) -> Sequence[str]:
 def _told(options: TrainingOptions) -> Iterable[tuple[str, object]]:
     for name in ("crop", "schedule", "rate", "weight_decay", "ema", "freeze"):
         yield name, getattr(options, name)
-    yield "loss", f"L1 + {options.loss.coarse:g} coarse + {options.loss.structure:g} (1 - SSIM)"
+    loss = options.loss
+    terms = f"L1 + {loss.coarse:g} coarse + {loss.structure:g} (1 - SSIM)"
+    yield "loss", f"{terms} + {loss.agreement:g} disagreement of two views"
     for field in fields(options.recipe):
         if (value := getattr(options.recipe, field.name)) not in (None, 0.0):
             yield field.name, value

@@ -8,6 +8,7 @@ import math
 from functools import lru_cache
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from streamlight.training.draws import Draws
@@ -34,6 +35,25 @@ def bytes_to_light(picture: Tensor) -> Tensor:
     """Undo the sRGB curve of uint8 pictures, by a table."""
     table = _light_of_bytes(picture.device)
     return table.index_select(0, picture.flatten().int()).view(picture.shape)
+
+
+def unclip(scene: Tensor, stops: Tensor, knee: Tensor) -> Tensor:
+    """Give back to bright places the light that the photograph clipped or compressed.
+
+    How much is not in the photograph. Bright places get up to `stops` more, the middle of large
+    ones most, so that what was flat white is not flat any more.
+
+    Args:
+        scene: light of the photograph, at most 1.
+        stops: what the middle of a large white place gets, (B, 1, 1, 1).
+        knee: light from which on a place is bright, below 1, (B, 1, 1, 1).
+    """
+    brightest = scene.amax(dim=1, keepdim=True)
+    share = ((brightest - knee) / (1 - knee)).clamp(0, 1)
+    share = share**2 * (3 - 2 * share)  # no edge where it begins
+    cells = F.avg_pool2d(share, 16)
+    around = F.interpolate(cells, size=share.shape[2:], mode="bilinear")
+    return scene * torch.exp2(stops * share * (1 + around) / 2)
 
 
 def falling_off(height: int, width: int, stops: Tensor, direction: Tensor) -> Tensor:

@@ -42,3 +42,9 @@ def loss_of(result: Tensor, target: Tensor, weights: LossWeights) -> Tensor:
     if weights.structure:
         loss = loss + weights.structure * (1 - ssim(result, target))
     return loss
+
+
+def disagreement(result: Tensor, other: Tensor, cell: int = 32) -> Tensor:
+    """How far two results for one picture are apart in brightness and colour, in FP32."""
+    small = F.avg_pool2d(result.float(), cell), F.avg_pool2d(other.float(), cell)
+    return weighted_l1(*small)

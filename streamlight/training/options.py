@@ -16,10 +16,13 @@ class LossWeights:
         coarse: of the same loss on means of 8x8 and 32x32 pixels: exposure and colour, which
             noise and edges hide in the fine one.
         structure: of 1 - SSIM.
+        agreement: of the difference on means of 32x32 pixels between what is made of a picture
+            with one view of it and with another: what makes a still scene flicker.
     """
 
     coarse: float = 0.0
     structure: float = 0.0
+    agreement: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ class TrainingOptions:
     crop: int = 192
     frames: tuple[tuple[int, int], ...] = FRAMES
     recipe: Recipe = DEFAULT
-    loss: LossWeights = field(default_factory=lambda: LossWeights(coarse=0.5, structure=0.1))
+    loss: LossWeights = field(default_factory=lambda: LossWeights(0.5, 0.1, 0.5))
     schedule: str = "cosine"
     rate: float = 5e-4
     weight_decay: float = 1e-4

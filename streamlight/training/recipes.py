@@ -19,8 +19,13 @@ class Recipe:
         exposure_ev: of the other pairs, the stops from the photograph to the dark picture.
         clip: chance that the target is exposed longer than the photograph, and clips.
         clip_ev: by how many stops.
-        clip_below_ev: only where the dark picture is below so many stops: a picture so dark
-            shows little of how it was meant, and real ones of that kind were meant bright.
+        highlights: chance that bright places of the scene are brighter than the photograph shows;
+            the dark picture holds what the target clips.
+        highlights_ev: by up to how many stops. Few are that much brighter: the draw is squared.
+        highlights_knee: range of the light from which on a place is bright.
+        black_night_ev: `clip` and `highlights` only where the mean light of the dark picture is
+            below so many stops from white, which the network can see: a picture so dark shows
+            little of how it was meant, and real ones of that kind were meant bright.
         uneven: chance of lamps or of light that falls off, where the target is evenly lit.
         uneven_ev: stops from the lit to the dark places.
         cast: chance of a colour cast.
@@ -51,7 +56,10 @@ class Recipe:
     exposure_ev: Range = (-5.0, 0.0)
     clip: float = 0.0
     clip_ev: Range = (0.0, 2.0)
-    clip_below_ev: float = 0.0
+    highlights: float = 0.0
+    highlights_ev: float = 4.0
+    highlights_knee: Range = (0.35, 0.95)
+    black_night_ev: float = 0.0
     uneven: float = 0.0
     uneven_ev: Range = (2.0, 6.0)
     cast: float = 0.0
@@ -91,7 +99,7 @@ STEPS = tuple(
     field.name
     for field in fields(Recipe)
     if field.name in ("vibrance", "contrast")
-    or (field.default == 0.0 and field.name not in ("clip_below_ev", "area", "many"))
+    or (field.default == 0.0 and field.name not in ("black_night_ev", "area", "many"))
 )
 """What `Recipe.without` takes."""
 
@@ -111,10 +119,11 @@ DEFAULT = Recipe(
     white=0.01,
     grey=0.03,
     identity=0.25,
-    exposure_ev=(-6.5, -1.0),
+    exposure_ev=(-7.0, -1.0),
     clip=0.85,
     clip_ev=(0.0, 1.6),
-    clip_below_ev=-4.25,
+    highlights=0.5,
+    black_night_ev=-6.8,
     uneven=0.15,
     cast=0.4,
     noise=0.9,

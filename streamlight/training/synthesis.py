@@ -44,12 +44,17 @@ def synthesise(photographs: Tensor, recipe: Recipe, draws: Draws) -> Pairs:
     is_identity = draws.chance(count, recipe.identity)
     scene = light.bytes_to_light(photographs)
     exposure = draws.uniform(count, *recipe.exposure_ev).masked_fill(is_identity, 0)
-    is_longer = draws.chance(count, recipe.clip) & (exposure < recipe.clip_below_ev)
+    mean = scene.mean(dim=(1, 2, 3), keepdim=True)
+    is_night = torch.log2(mean + 1e-6) + exposure < recipe.black_night_ev
+    is_longer = draws.chance(count, recipe.clip) & is_night
     stops = draws.uniform(count, *recipe.clip_ev) * is_longer
     scene = scene * torch.exp2(stops)  # as a longer exposure of the target sees it
     exposure = exposure - stops
     is_uneven = draws.chance(count, recipe.uneven) & ~is_identity
-    dark, target = _lit(scene, exposure, is_uneven, recipe, draws)
+    held = draws.chance(count, recipe.highlights) & is_night
+    more = recipe.highlights_ev * draws.uniform(count, 0, 1) ** 2 * held
+    seen = light.unclip(scene, more, draws.uniform(count, *recipe.highlights_knee))
+    dark, target = _lit(seen, scene, exposure, is_uneven, recipe, draws)
     target = light.to_codes(target)
     dark = light.to_codes(_seen(dark, is_identity, recipe, draws))
     dark = _developed(dark, is_identity, recipe, draws)
@@ -58,17 +63,31 @@ def synthesise(photographs: Tensor, recipe: Recipe, draws: Draws) -> Pairs:
 
 
 def _lit(
-    scene: Tensor, exposure: Tensor, is_uneven: Tensor, recipe: Recipe, draws: Draws
+    seen: Tensor,
+    scene: Tensor,
+    exposure: Tensor,
+    is_uneven: Tensor,
+    recipe: Recipe,
+    draws: Draws,
 ) -> tuple[Tensor, Tensor]:
-    """Expose the scene, some of it under uneven light: the dark scene and the target's."""
-    dark = scene * torch.exp2(exposure)
+    """Expose what is seen, some of it under uneven light: the dark picture's light, the target's.
+
+    Args:
+        seen: light of the scene, which the dark picture is an exposure of.
+        scene: the same as the target shows it.
+        exposure: in stops, (B, 1, 1, 1).
+        is_uneven: which scenes have uneven light, (B, 1, 1, 1) of bool.
+        recipe: of the light.
+        draws: of this step.
+    """
+    dark = seen * torch.exp2(exposure)
     chosen = is_uneven.flatten().nonzero().flatten()
     if not len(chosen):
         return dark, scene
     height, width = scene.shape[2:]
     field, glow = light.draw_uneven_light(draws, len(chosen), height, width, recipe.uneven_ev)
     lit = exposure[chosen] / 2  # what the lamps reach is not that dark
-    dark = dark.index_copy(0, chosen, scene[chosen] * torch.exp2(lit) * field + glow)
+    dark = dark.index_copy(0, chosen, seen[chosen] * torch.exp2(lit) * field + glow)
     return dark, scene.index_copy(0, chosen, scene[chosen] + glow)
 
 

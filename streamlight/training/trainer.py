@@ -13,7 +13,7 @@ from torch.optim.swa_utils import AveragedModel
 from streamlight.errors import ModelError, UsageError
 from streamlight.models.gladnet import GLADNet
 from streamlight.training.draws import Draws
-from streamlight.training.losses import loss_of
+from streamlight.training.losses import disagreement, loss_of
 from streamlight.training.options import TrainingOptions
 from streamlight.training.photographs import Photographs, take_frames
 from streamlight.training.recipes import Recipe
@@ -191,14 +191,21 @@ class Trainer:
             frames = take_frames(photographs, height, width, draws)
             pairs = synthesise(frames, options.recipe, draws)
         target = pairs.target[:, :, top : top + options.crop, left : left + options.crop]
-        with self._autocast():
-            priors = estimate(self.network, pairs.dark, options.recipe, draws)
-            result = reconstruct_part(self.network, pairs.dark, priors, top, left, options.crop)
+        result = self._enhance(pairs.dark, draws, top, left)
         loss = loss_of(result, target, options.loss)
+        if options.loss.agreement:
+            other = self._enhance(pairs.dark, draws, top, left)
+            loss = loss + options.loss.agreement * disagreement(result, other)
         if self._teacher is None:
             return loss
         taught = self._teach(pairs.dark, top, left)
         return (1 - options.teach) * loss + options.teach * loss_of(result, taught, options.loss)
+
+    def _enhance(self, dark: Tensor, draws: Draws, top: int, left: int) -> Tensor:
+        """Enhance a part of each frame, with the prior of a view that is drawn."""
+        with self._autocast():
+            priors = estimate(self.network, dark, self.options.recipe, draws)
+            return reconstruct_part(self.network, dark, priors, top, left, self.options.crop)
 
     def _teach(self, dark: Tensor, top: int, left: int) -> Tensor:
         """Return what the teacher makes of the part, from the view that is the paper's."""

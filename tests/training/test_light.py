@@ -29,6 +29,25 @@ def test_the_table_of_bytes_is_the_curve() -> None:
     assert torch.allclose(light.bytes_to_light(picture), expected, atol=1e-7)
 
 
+def test_bright_places_get_their_light_back_and_others_stay() -> None:
+    scene = torch.full((1, 3, 128, 128), 0.2)
+    scene[:, :, 32:96, 32:96] = 1  # a large place that the photograph shows as flat white
+    scene[:, :, 4:6, 4:6] = 1  # a small one
+    seen = light.unclip(scene, scalar(2), scalar(0.5))
+    assert torch.equal(seen[scene < 1], scene[scene < 1])
+    assert seen[0, 0, 64, 64].item() == pytest.approx(4, rel=1e-3)
+    assert 2 <= seen[0, 0, 5, 5].item() < 2.5
+    assert len(seen[0, 0, 32:96, 32:96].unique()) > 20  # not flat any more
+
+
+def test_the_more_the_nearer_to_white_and_without_an_edge() -> None:
+    ramp = torch.linspace(0, 1, 256).expand(1, 3, 64, 256)
+    gain = light.unclip(ramp, scalar(2), scalar(0.4))[0, 0, 32, 1:] / ramp[0, 0, 32, 1:]
+    assert bool((gain[:102] == 1).all())
+    assert bool((gain[103:].diff() >= -1e-6).all())
+    assert gain.diff().abs().amax() < 0.06
+
+
 def test_light_falls_off_by_the_stops_from_corner_to_corner() -> None:
     fall = light.falling_off(32, 48, scalar(3), scalar(math.atan2(1, 1)))
     assert fall[0, 0, 0, 0].item() == pytest.approx(1, abs=1e-5)

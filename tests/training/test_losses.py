@@ -2,7 +2,7 @@ import pytest
 import torch
 from training_samples import codes
 
-from streamlight.training.losses import loss_of, ssim, weighted_l1
+from streamlight.training.losses import disagreement, loss_of, ssim, weighted_l1
 from streamlight.training.options import LossWeights
 
 
@@ -34,3 +34,10 @@ def test_without_weights_it_is_the_papers_loss() -> None:
     result, target = codes(1, 3, 32, 32), codes(1, 3, 32, 32).flip(3)
     assert loss_of(result, target, LossWeights()) == weighted_l1(result, target)
     assert loss_of(result, target, LossWeights(structure=1)) > weighted_l1(result, target)
+
+
+def test_disagreement_is_of_exposure_and_not_of_noise() -> None:
+    grey = torch.full((1, 3, 64, 64), 0.5)
+    noise = (codes(1, 3, 64, 64) - 0.5) * 0.4
+    assert disagreement(grey, grey + 0.1).item() == pytest.approx(0.1, abs=1e-5)
+    assert disagreement(grey, grey + noise) < noise.abs().mean() / 5

@@ -48,9 +48,28 @@ def test_a_longer_exposure_clips_the_target_and_not_the_dark_picture() -> None:
     assert bool((longer.target >= made(DARKENED).target - 1e-6).all())
 
 
-def test_only_pictures_below_the_limit_are_clipped() -> None:
-    recipe = replace(DARKENED, clip=1, clip_ev=(2.0, 2.0), clip_below_ev=-4.0)
-    assert torch.allclose(made(recipe).target, PLAIN, atol=1e-5)
+@pytest.mark.parametrize("step", ["clip", "highlights"])
+def test_only_pictures_below_the_limit_are_changed(step: str) -> None:
+    recipe = replace(DARKENED, highlights_ev=50.0, **{step: 1.0})  # type: ignore[arg-type]
+    stops = torch.log2(to_light(PLAIN).mean(dim=(1, 2, 3))) - 3  # of the dark pictures
+    limit = float(stops.sort().values[3:5].mean())  # between two of the eight
+    changed = made(replace(recipe, black_night_ev=limit))
+    plain = made(DARKENED)
+    is_same = [
+        torch.allclose(one, other, atol=1.01 / 255)
+        for one, other in zip(
+            torch.cat([changed.dark, changed.target], 1),
+            torch.cat([plain.dark, plain.target], 1),
+            strict=True,
+        )
+    ]
+    assert is_same == (stops > limit).tolist()
+
+
+def test_highlights_are_in_the_dark_picture_and_not_in_the_target() -> None:
+    pairs = made(replace(DARKENED, highlights=1.0, highlights_ev=3.0))
+    assert torch.allclose(pairs.target, PLAIN, atol=1e-5)
+    assert pairs.dark.amax() > made(DARKENED).dark.amax() * 1.2
 
 
 def test_uneven_light_has_an_evenly_lit_target() -> None:

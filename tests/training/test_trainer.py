@@ -145,6 +145,14 @@ def test_bf16_trains_too(photographs: Photographs) -> None:
     assert trainer.advance().loss == pytest.approx(exact.advance().loss, rel=0.05)
 
 
+def test_two_views_are_compared_where_they_are_to_agree(photographs: Photographs) -> None:
+    plain = replace(OPTIONS, loss=replace(OPTIONS.loss, agreement=0.0))
+    strict = replace(OPTIONS, loss=replace(OPTIONS.loss, agreement=4.0))
+    first = [new_trainer(photographs, o).advance().loss for o in (plain, OPTIONS, strict)]
+    assert first[1] - first[0] == pytest.approx((first[2] - first[0]) / 8, rel=1e-3)
+    assert first[2] > first[0]
+
+
 def test_the_papers_preset_is_what_it_says() -> None:
     paper: TrainingOptions = PRESETS["paper"]
     assert (paper.rate, paper.batch, paper.schedule) == (1e-3, 8, "paper")
