@@ -54,11 +54,30 @@ def _json(schema: dict[str, Any], description: str = "done") -> dict[str, Any]:
     return {"description": description, "content": {"application/json": {"schema": schema}}}
 
 
-def _operation(summary: str, answers: dict[str, Any], **more: Any) -> dict[str, Any]:
-    return {"summary": summary, "responses": answers, **more}
+def _operation(
+    summary: str, answers: dict[str, Any], *, needs_token: bool = True, **more: Any
+) -> dict[str, Any]:
+    refusals = dict(_REFUSALS)
+    if "requestBody" in more:
+        refusals |= _BODY_REFUSALS
+    if not needs_token:
+        del refusals["401"]
+        more["security"] = [{}]
+    return {"summary": summary, "responses": refusals | answers, **more}
 
 
 _FAULT = _json(_ref("Fault"), "why it was not done")
+_REFUSALS = {
+    "401": _json(_ref("Fault"), "the token is missing or wrong"),
+    "403": _json(_ref("Fault"), "the request is another site's"),
+    "413": _json(_ref("Fault"), "the request is too large"),
+    "421": _json(_ref("Fault"), "the page is not served under that name"),
+}
+"""Of the guard before all of them."""
+_BODY_REFUSALS = {
+    "400": _json(_ref("Fault"), "the body is no JSON"),
+    "415": _json(_ref("Fault"), "the body is of another type than application/json"),
+}
 _NO_CAMERA = {"404": _FAULT}
 _CONTROL_VALUES = {
     "strength": {"type": "number", "minimum": 0, "maximum": 1},
@@ -203,6 +222,7 @@ def document() -> dict[str, Any]:
                 "get": _operation(
                     "Whether any camera is connected, or may still come.",
                     {"200": _json(health), "503": _json(health, "all have failed or ended")},
+                    needs_token=False,
                 )
             },
             "/metrics": {
@@ -253,7 +273,10 @@ def document() -> dict[str, Any]:
         },
         "components": {
             "schemas": _schemas(),
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer"},
+                "address": {"type": "apiKey", "in": "query", "name": "token"},
+            },
         },
-        "security": [{"token": []}, {}],
+        "security": [{}, {"token": []}, {"address": []}],
     }

@@ -41,6 +41,7 @@ class WebServer:
             import uvicorn
 
             from streamlight.web.app import make_app
+            from streamlight.web.connections import ImpatientProtocol
         except ImportError as error:
             raise SinkError(f"{_INSTALL} ({error.name or error} is missing)") from error
         self.port = settings.port
@@ -51,7 +52,7 @@ class WebServer:
         config = uvicorn.Config(
             app,
             loop="asyncio",
-            http="h11",
+            http=ImpatientProtocol,
             ws="none",
             lifespan="on",
             access_log=False,  # the token would be in it

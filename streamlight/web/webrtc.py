@@ -91,12 +91,12 @@ class Viewers:
             for name, bitrate in _BITRATES.items():
                 setattr(codec, name, bitrate)
         self._viewers: dict[str, _Viewer] = {}
-        self._opening = 0
+        self._opening: set[asyncio.Task[None]] = set()
         self._workers = ThreadPoolExecutor(2, thread_name_prefix="streamlight-view")
 
     def __len__(self) -> int:
         """Return how many there are."""
-        return len(self._viewers) + self._opening
+        return len(self._viewers) + len(self._opening)
 
     async def answer(self, camera: Camera, offer: str, view: View, name: str) -> str:
         """Let a viewer in.
@@ -114,15 +114,15 @@ class Viewers:
             ValueError: the offer cannot be understood.
         """
         answered: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._opening += 1
         task = asyncio.create_task(self._serve(camera, offer, view, name, answered))
+        self._opening.add(task)
         try:
             return await asyncio.shield(answered)
         except asyncio.CancelledError:
             task.cancel()
             raise
         finally:
-            self._opening -= 1
+            self._opening.discard(task)
 
     def change(self, name: str, *, compare: bool | None = None, rows: int | None = None) -> bool:
         """Change what a viewer gets, from the next picture on; False where there is no such."""
@@ -146,8 +146,8 @@ class Viewers:
             await asyncio.wait([viewer.task])
 
     async def close_all(self) -> None:
-        """Send all away, and end the threads."""
-        tasks = [viewer.task for viewer in self._viewers.values()]
+        """Send all away, those who are coming as well, and end the threads."""
+        tasks = {viewer.task for viewer in self._viewers.values()} | self._opening
         for task in tasks:
             task.cancel()
         if tasks:

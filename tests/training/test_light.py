@@ -37,7 +37,7 @@ def test_bright_places_get_their_light_back_and_others_stay() -> None:
     assert torch.equal(seen[scene < 1], scene[scene < 1])
     assert seen[0, 0, 64, 64].item() == pytest.approx(4, rel=1e-3)
     assert 2 <= seen[0, 0, 5, 5].item() < 2.5
-    assert len(seen[0, 0, 32:96, 32:96].unique()) > 20  # not flat any more
+    assert seen[0, 0, 32:96, 32:96].std() > 0.3  # not flat any more
 
 
 def test_the_more_the_nearer_to_white_and_without_an_edge() -> None:

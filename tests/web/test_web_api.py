@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -22,7 +23,7 @@ from streamlight.cameras.controls import Controls
 from streamlight.frame import Frame
 from streamlight.sinks.view import View, jpeg
 from streamlight.sources.reconnect import LivePhase
-from streamlight.web import history, pictures
+from streamlight.web import history, openapi, pictures, webrtc
 from streamlight.web.server import WebServer
 from streamlight.web.settings import WebSettings
 
@@ -83,6 +84,22 @@ def test_every_route_is_described(server: WebServer) -> None:
 
     routes = {route.path for route in Api(FakeGroup(), WebSettings()).routes()}  # type: ignore[arg-type]
     assert set(described(server)["paths"]) == routes - {"/api/openapi.json"}
+
+
+def test_refusals_are_described() -> None:
+    with served(FakeGroup(), WebSettings(port=0, token="t0ken" * 4)) as server:
+        document = openapi.document()
+        for path, headers, code in (
+            ("/api/cameras", {}, 401),
+            ("/api/cameras", {"Origin": "https://evil.example"}, 403),
+            ("/api/cameras", {"Host": "evil.example"}, 421),
+        ):
+            answer = ask(server, path, headers=headers)
+            assert answer.code == code
+            schema = schema_of(document, path, "get", str(code))
+            jsonschema.Draft202012Validator(schema).validate(answer.json)
+        assert "401" not in document["paths"]["/healthz"]["get"]["responses"]
+        assert ask(server, "/healthz").code == 200
 
 
 def test_controls_change_what_is_named_and_no_more(server: WebServer, group: FakeGroup) -> None:
@@ -389,6 +406,30 @@ def test_the_server_stops_with_viewers_still_there() -> None:
 
     with served(group) as server:
         asyncio.run(hold(server))
+    assert group.cameras["door"].broadcast.viewers == 0
+
+
+@pytest.mark.usefixtures("no_thread_left")
+def test_the_server_stops_while_a_viewer_is_coming(monkeypatch: pytest.MonkeyPatch) -> None:
+    coming = threading.Event()
+
+    async def answer(*arguments: object) -> str:
+        coming.set()
+        await asyncio.sleep(30)
+        return ""
+
+    monkeypatch.setattr(webrtc, "_answer", answer)
+    group = FakeGroup()
+    with served(group) as server:
+        body = json.dumps({"sdp": "v=0"}).encode()
+        with socket.create_connection(("127.0.0.1", server.port), 5) as client:
+            head = "POST /api/cameras/door/offer HTTP/1.1\r\nHost: localhost\r\n"
+            kind = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+            client.sendall((head + kind).encode() + body)
+            assert coming.wait(5)
+            started = time.monotonic()
+            server.__exit__(None, None, None)
+            assert time.monotonic() - started < 2.4  # it was not given up on
     assert group.cameras["door"].broadcast.viewers == 0
 
 

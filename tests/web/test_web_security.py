@@ -9,6 +9,7 @@ import pytest
 from web_parts import FakeGroup, ask, served
 
 from streamlight.errors import SinkError, UsageError
+from streamlight.web import connections
 from streamlight.web.server import WebServer
 from streamlight.web.settings import WebSettings
 
@@ -184,6 +185,38 @@ def test_a_port_that_is_taken_is_one_clear_line(local: WebServer) -> None:
 def test_settings_that_make_no_sense_are_refused(options: dict[str, object]) -> None:
     with pytest.raises(UsageError):
         WebSettings(**options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nHost: local"])
+def test_who_asks_for_nothing_is_sent_away(
+    monkeypatch: pytest.MonkeyPatch, local: WebServer, sent: bytes
+) -> None:
+    monkeypatch.setattr(connections, "REQUEST_S", 0.3)
+    with socket.create_connection(("127.0.0.1", local.port), timeout=5) as client:
+        client.sendall(sent)
+        assert client.recv(64) == b""
+
+
+def test_who_asks_once_and_begins_again_is_sent_away_too(
+    monkeypatch: pytest.MonkeyPatch, local: WebServer
+) -> None:
+    monkeypatch.setattr(connections, "REQUEST_S", 0.3)
+    request = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", local.port), timeout=5) as client:
+        client.sendall(request)
+        assert client.recv(65536).startswith(b"HTTP/1.1 200")
+        client.sendall(request[:20])
+        while data := client.recv(65536):
+            assert b"HTTP/1.1" not in data  # the rest of the first answer at most
+
+
+def test_who_watches_is_not_sent_away(monkeypatch: pytest.MonkeyPatch, local: WebServer) -> None:
+    monkeypatch.setattr(connections, "REQUEST_S", 0.3)
+    with socket.create_connection(("127.0.0.1", local.port), timeout=5) as client:
+        client.sendall(b"GET /api/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        until = time.monotonic() + 1.5
+        while time.monotonic() < until:
+            assert client.recv(65536) != b""
 
 
 def test_who_sends_a_request_slowly_holds_up_nobody(local: WebServer) -> None:
