@@ -21,11 +21,11 @@ class Recipe:
         clip_ev: by how many stops.
         highlights: chance that bright places of the scene are brighter than the photograph shows;
             the dark picture holds what the target clips.
-        highlights_ev: by up to how many stops. Few are that much brighter: the draw is squared.
+        highlights_ev: by how many stops, in the middle of large ones; by half of it in small ones.
         highlights_knee: range of the light from which on a place is bright.
-        black_night_ev: `clip` and `highlights` only where the mean light of the dark picture is
-            below so many stops from white, which the network can see: a picture so dark shows
-            little of how it was meant, and real ones of that kind were meant bright.
+        black_night_ev: `clip` only where the mean light of the dark picture is below so many
+            stops from white, which the network can see: a picture so dark shows little of how it
+            was meant, and real ones of that kind were meant bright.
         uneven: chance of lamps or of light that falls off, where the target is evenly lit.
         uneven_ev: stops from the lit to the dark places.
         cast: chance of a colour cast.
@@ -57,7 +57,7 @@ class Recipe:
     clip: float = 0.0
     clip_ev: Range = (0.0, 2.0)
     highlights: float = 0.0
-    highlights_ev: float = 4.0
+    highlights_ev: Range = (1.0, 6.0)
     highlights_knee: Range = (0.35, 0.95)
     black_night_ev: float = 0.0
     uneven: float = 0.0
@@ -122,7 +122,7 @@ DEFAULT = Recipe(
     exposure_ev=(-7.0, -1.0),
     clip=0.85,
     clip_ev=(0.0, 1.6),
-    highlights=0.5,
+    highlights=0.35,
     black_night_ev=-6.8,
     uneven=0.15,
     cast=0.4,

@@ -51,10 +51,11 @@ def synthesise(photographs: Tensor, recipe: Recipe, draws: Draws) -> Pairs:
     scene = scene * torch.exp2(stops)  # as a longer exposure of the target sees it
     exposure = exposure - stops
     is_uneven = draws.chance(count, recipe.uneven) & ~is_identity
-    held = draws.chance(count, recipe.highlights) & is_night
-    more = recipe.highlights_ev * draws.uniform(count, 0, 1) ** 2 * held
+    held = draws.chance(count, recipe.highlights) & ~is_identity
+    more = draws.uniform(count, *recipe.highlights_ev) * held
     seen = light.unclip(scene, more, draws.uniform(count, *recipe.highlights_knee))
     dark, target = _lit(seen, scene, exposure, is_uneven, recipe, draws)
+    target = torch.where(dark >= 1, 1, target)  # what is white already stays so
     target = light.to_codes(target)
     dark = light.to_codes(_seen(dark, is_identity, recipe, draws))
     dark = _developed(dark, is_identity, recipe, draws)

@@ -48,26 +48,16 @@ def test_a_longer_exposure_clips_the_target_and_not_the_dark_picture() -> None:
     assert bool((longer.target >= made(DARKENED).target - 1e-6).all())
 
 
-@pytest.mark.parametrize("step", ["clip", "highlights"])
-def test_only_pictures_below_the_limit_are_changed(step: str) -> None:
-    recipe = replace(DARKENED, highlights_ev=50.0, **{step: 1.0})  # type: ignore[arg-type]
+def test_only_pictures_below_the_limit_are_clipped() -> None:
     stops = torch.log2(to_light(PLAIN).mean(dim=(1, 2, 3))) - 3  # of the dark pictures
     limit = float(stops.sort().values[3:5].mean())  # between two of the eight
-    changed = made(replace(recipe, black_night_ev=limit))
-    plain = made(DARKENED)
-    is_same = [
-        torch.allclose(one, other, atol=1.01 / 255)
-        for one, other in zip(
-            torch.cat([changed.dark, changed.target], 1),
-            torch.cat([plain.dark, plain.target], 1),
-            strict=True,
-        )
-    ]
-    assert is_same == (stops > limit).tolist()
+    pairs = made(replace(DARKENED, clip=1, clip_ev=(2.0, 2.0), black_night_ev=limit))
+    is_same = (pairs.target - PLAIN).abs().amax((1, 2, 3)) < 1e-5
+    assert is_same.tolist() == (stops > limit).tolist()
 
 
 def test_highlights_are_in_the_dark_picture_and_not_in_the_target() -> None:
-    pairs = made(replace(DARKENED, highlights=1.0, highlights_ev=3.0))
+    pairs = made(replace(DARKENED, highlights=1.0, highlights_ev=(3.0, 3.0)))
     assert torch.allclose(pairs.target, PLAIN, atol=1e-5)
     assert pairs.dark.amax() > made(DARKENED).dark.amax() * 1.2
 
@@ -113,3 +103,11 @@ def test_a_step_left_out_leaves_the_others_as_they_were() -> None:
     assert DEFAULT.without("clip", "jpeg") == replace(DEFAULT, clip=0, jpeg=0)
     with pytest.raises(UsageError, match=r"--without fog: choose among .*clip.*h264"):
         DEFAULT.without("fog")
+
+
+def test_what_is_white_in_the_dark_picture_is_white_in_the_target() -> None:
+    pairs = made(Recipe(exposure_ev=(-1.0, -1.0), highlights=1.0, highlights_ev=(6.0, 6.0)))
+    is_white = pairs.dark > 1 - 1e-6
+    assert is_white.float().mean() > 0.01
+    assert (pairs.target[is_white] > 1 - 1e-6).float().mean() > 0.9  # the rest was rounded to white
+    assert (PLAIN[is_white] > 1 - 1e-6).float().mean() < 0.5
