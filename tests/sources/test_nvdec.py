@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from streamlight.color import ColorSpec, Matrix, Range
-from streamlight.errors import SourceError, UnsupportedSourceError
-from streamlight.sources.nvdec import NvdecReader, device_picture
+from streamlight.errors import UnsupportedSourceError
+from streamlight.sources import nvdec_probe
+from streamlight.sources.nvdec import Nvdec, planes_of
+from streamlight.sources.nvdec_probe import NVDEC_CODECS, probe_nvdec
 from streamlight.sources.rgb import RgbConverter
 
 NIGHT = Path(__file__).parents[2] / "examples" / "night.mp4"
@@ -20,23 +22,39 @@ def has_gpu() -> bool:
 
 @pytest.mark.skipif(has_gpu(), reason="there is an NVIDIA driver here")
 def test_without_a_gpu_hardware_decoding_is_refused_and_not_done_in_software() -> None:
-    message = r"night.mp4: NVDEC cannot decode it here \(.+\); decode in software"
-    with (
-        pytest.raises(UnsupportedSourceError, match=message),
-        NvdecReader(NIGHT) as reader,
-    ):
-        next(reader.pictures())
-
-
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=r"none\.mp4"):
-        NvdecReader(tmp_path / "none.mp4")
+    with pytest.raises(UnsupportedSourceError, match=r"there is no NVIDIA GPU for it \(.+\)"):
+        Nvdec().open(NIGHT)
 
 
 def test_a_frame_that_came_from_software_after_all_is_refused() -> None:
-    frame = av.VideoFrame(64, 64, "yuv420p")
-    with pytest.raises(UnsupportedSourceError, match=r"it came as yuv420p"):
-        device_picture(frame, NIGHT)
+    with pytest.raises(UnsupportedSourceError, match="it came as yuv420p"):
+        Nvdec().check(av.VideoFrame(64, 64, "yuv420p"))
+
+
+@pytest.mark.parametrize("pixel_format", ["yuv420p", "yuvj420p", "yuv420p10le"])
+def test_pictures_of_the_host_are_laid_out_as_nvdec_does_without_a_changed_sample(
+    pixel_format: str,
+) -> None:
+    torch = pytest.importorskip("torch", reason="the planes are read by it")
+    rng = np.random.default_rng(0)
+    frame = av.VideoFrame(98, 64, pixel_format)
+    bits, shift = (10, 6) if pixel_format.endswith("10le") else (8, 0)
+    given = []
+    for plane in frame.planes:
+        dtype = np.dtype(np.uint16 if shift else np.uint8)
+        samples = np.frombuffer(memoryview(plane), dtype).reshape(plane.height, -1)
+        samples[:] = rng.integers(0, 2**bits, samples.shape)
+        given.append(samples[:, : plane.width])
+    planes = planes_of(frame)
+    luma, chroma = (torch.from_dlpack(p).numpy() for p in (planes.luma, planes.chroma))
+    np.testing.assert_array_equal(luma >> shift, given[0])
+    np.testing.assert_array_equal(chroma[..., 0] >> shift, given[1])
+    np.testing.assert_array_equal(chroma[..., 1] >> shift, given[2])
+
+
+def test_a_picture_of_another_sampling_is_refused() -> None:
+    with pytest.raises(UnsupportedSourceError, match="pictures of yuv422p cannot stay"):
+        planes_of(av.VideoFrame(64, 64, "yuv422p"))
 
 
 @pytest.mark.parametrize(
@@ -78,3 +96,14 @@ def test_nv12_is_read_and_written_as_software_does(color: ColorSpec) -> None:
     assert ((map_[..., :3] > 0) & (map_[..., :3] < 1)).all()
     for found, given in zip(back, (luma, chroma), strict=True):
         assert (found.int() - given.int()).abs().max() == 0
+
+
+@pytest.mark.parametrize("codec", NVDEC_CODECS)
+def test_each_codec_is_tried_with_a_clip_that_decodes(
+    codec: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not has_gpu():
+        assert probe_nvdec(codec).startswith("there is no NVIDIA GPU for it (")
+    # where a device is there and its decoder has the codec not, frames come from software
+    monkeypatch.setattr(nvdec_probe, "open_accel", lambda device: None)
+    assert probe_nvdec(codec) == "the decoder of this GPU has it not"
