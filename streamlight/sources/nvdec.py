@@ -76,7 +76,7 @@ class Nvdec:
         """See `HardwareDecoder.check`: PyAV's `is_hwaccel` stays true in software."""
         if frame.format.name != "cuda":
             raise UnsupportedSourceError(
-                f"NVDEC of this GPU cannot decode it; it came as {frame.format.name}"
+                f"NVDEC does not decode it here; it came as {frame.format.name}"
             )
 
 

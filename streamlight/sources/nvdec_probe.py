@@ -39,6 +39,9 @@ def probe_nvdec(codec: str, device: int = 0) -> str:
     try:
         accel = open_accel(device)  # before anything is encoded for it
         with av.open(_clip(codec), "r", hwaccel=accel) as container:
+            decoder = container.streams.video[0].codec_context.codec
+            if not decoder.hardware_configs:
+                return f"PyAV takes the decoder {decoder.name}, which is software only"
             names = {frame.format.name for frame in container.decode(video=0)}
     except UnsupportedSourceError as error:
         return str(error)

@@ -49,7 +49,7 @@ def encoded(av: Any, path: Path, codec: str, pixel_format: str, frames: int = 30
             waves = [np.sin((x * (c + 2) + y * (3 - c)) / 23 + index / 3) for c in range(3)]
             picture = (40 + 25 * np.stack(waves, axis=-1)).astype(np.uint8)
             frame = av.VideoFrame.from_ndarray(picture, "rgb24")
-            container.mux(stream.encode(frame.reformat(format=pixel_format)))
+            container.mux(stream.encode(frame.reformat(format=pixel_format, threads=1)))
         container.mux(stream.encode())
     return path
 
