@@ -21,12 +21,10 @@ class Planes:
         luma: Y (H, W), both even: uint8, or uint16 with the 10 bits at its top. An object with
             `__dlpack__`, on the host or on a GPU.
         chroma: Cb and Cr by turns (H / 2, W / 2, 2), likewise.
-        owner: what must live as long as the planes are looked at; None where they own themselves.
     """
 
     luma: Any
     chroma: Any
-    owner: Any = None
 
 
 IMAGE_DTYPES = (np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.float32))

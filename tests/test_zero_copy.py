@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from clips import Sound, dim, make_clip
 from numpy.typing import NDArray
+from PIL import Image
 
 from streamlight.api import FileResult, enhance_file
 from streamlight.api import zero_copy as zero_copy_module
@@ -285,3 +286,18 @@ def test_nothing_changes_where_it_is_not_asked_for(
 def test_a_wrong_choice_is_refused(tmp_path: Path, backend: CudaBackend) -> None:
     with pytest.raises(UsageError, match="--hwaccel vulkan: choose one of auto, none, cuda"):
         enhance(NIGHT, tmp_path / "out.mp4", backend, "vulkan")
+
+
+def test_pictures_are_decoded_on_the_host(tmp_path: Path, backend: CudaBackend) -> None:
+    still = tmp_path / "still.png"
+    Image.fromarray(dim(0, 64, 48)).save(still)
+    result = enhance(still, tmp_path / "out.png", backend, "cuda", encoder=None)
+    reason = "pictures are decoded on the host"
+    assert result.notes == [f"--hwaccel cuda is not used: {reason}"]
+    strict = ReaderOptions(strict=True)
+    with pytest.raises(UnsupportedSourceError, match=f"--hwaccel cuda: {reason}"):
+        enhance(still, tmp_path / "no.png", backend, "cuda", encoder=None, reader=strict)
+    sequence = tmp_path / "out_%02d.png"
+    clip = make_clip(tmp_path / "clip.mp4", picture=dim)
+    result = enhance(clip, sequence, backend, "cuda", encoder=None)
+    assert result.notes[0] == f"--hwaccel cuda is not used: {reason}"

@@ -44,7 +44,7 @@ class PlanesPicture:
         if device.type == "cuda":
             torch.cuda.default_stream(device).synchronize()
         self.shape = (*self.luma.shape, 3)
-        self._spec, self._owner = spec, planes.owner
+        self._spec = spec
 
     def pixels(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[np.float32]:
         """See `Viewable.pixels`."""

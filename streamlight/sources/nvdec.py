@@ -129,8 +129,8 @@ def planes_of(frame: av.VideoFrame) -> Planes:
         raise UnsupportedSourceError(f"pictures of {name} cannot stay on the GPU")
     if name != layout:
         frame = _interleaved(frame, layout)
-    luma, chroma = frame.planes
-    return Planes(luma, chroma, frame)
+    luma, chroma = frame.planes  # each holds the picture's memory
+    return Planes(luma, chroma)
 
 
 def _interleaved(frame: av.VideoFrame, layout: str) -> av.VideoFrame:

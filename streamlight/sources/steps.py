@@ -92,7 +92,7 @@ class PictureSteps:
         return self.chain.time_base if self.chain else reading.unit
 
     def _processed(self, reading: Reading) -> Iterator[av.VideoFrame]:
-        pictures = _downloaded_if_interlaced(reading.pictures(), self._deinterlace)
+        pictures = downloaded_if_interlaced(reading.pictures(), self._deinterlace)
         pictures = deinterlaced(pictures, self._deinterlace, reading.unit, self._note)
         pictures = denoised(pictures, self._denoise, reading.unit)
         if self._filters is None:
@@ -119,7 +119,7 @@ class PictureSteps:
             yield from chain.flush()
 
 
-def _downloaded_if_interlaced(
+def downloaded_if_interlaced(
     pictures: Iterator[av.VideoFrame], mode: Deinterlacing
 ) -> Iterator[av.VideoFrame]:
     """Bring pictures of a GPU to the host, from the first that says that it is interlaced."""

@@ -1,6 +1,7 @@
 """NVDEC where there is none: refused in words. And its layout, read as software reads it."""
 
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -12,6 +13,7 @@ from streamlight.sources import nvdec_probe
 from streamlight.sources.nvdec import Nvdec, planes_of
 from streamlight.sources.nvdec_probe import NVDEC_CODECS, probe_nvdec
 from streamlight.sources.rgb import RgbConverter
+from streamlight.sources.steps import downloaded_if_interlaced
 
 NIGHT = Path(__file__).parents[2] / "examples" / "night.mp4"
 
@@ -110,3 +112,20 @@ def test_each_codec_is_tried_with_a_clip_that_decodes(
     if codec == "av1":
         expected = "PyAV takes the decoder libdav1d, which is software only"
     assert probe_nvdec(codec) == expected
+
+
+def test_pictures_of_a_gpu_come_to_the_host_from_the_first_interlaced_one_on() -> None:
+    class OnGpu:
+        sw_format = av.VideoFormat("nv12")
+
+        def __init__(self, number: int) -> None:
+            self.number, self.interlaced_frame = number, number == 2
+
+        def reformat(self, format: str) -> str:
+            return f"{self.number} as {format}"
+
+    given: Any = map(OnGpu, range(4))
+    found: list[Any] = list(downloaded_if_interlaced(given, "auto"))
+    assert [getattr(f, "number", f) for f in found] == [0, 1, "2 as nv12", "3 as nv12"]
+    given = map(OnGpu, range(4))
+    assert len([f for f in downloaded_if_interlaced(given, "off") if isinstance(f, OnGpu)]) == 4
