@@ -170,6 +170,27 @@ def test_smoothing_a_cut_and_the_strength_act_as_by_way_of_the_host(
         assert np.abs(ours[0] - theirs[0]).max() <= 2
 
 
+def test_what_the_container_cannot_state_is_written_as_players_guess_it(
+    tmp_path: Path, on_cpu: None, backend: CudaBackend
+) -> None:
+    clip = make_clip(
+        tmp_path / "clip.mp4",
+        size=(258, 194),
+        picture=dim,
+        color=ColorSpec(Matrix.BT709, Range.FULL),
+        options={"crf": "1"},
+    )
+    ordinary, on_device = tmp_path / "host.avi", tmp_path / "device.avi"
+    enhance(clip, ordinary, backend, "none")
+    assert is_used(enhance(clip, on_device, backend, "cuda"))
+    expected, found = planes_in(ordinary), planes_in(on_device)
+    assert len(found) == len(expected) > 0
+    for (_, ours), (_, theirs) in zip(found, expected, strict=True):
+        for one, other in zip(ours, theirs, strict=True):
+            assert np.abs(one - other).max() <= 3
+            assert (np.abs(one - other) > 2).mean() < 0.001
+
+
 @pytest.mark.parametrize(
     ("options", "reason"),
     [

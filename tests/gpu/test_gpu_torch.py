@@ -266,16 +266,26 @@ def test_the_benchmark_says_in_one_line_that_there_is_no_gpu() -> None:
 def test_the_benchmark_runs_and_copies_the_backend_faithfully(tmp_path: Path) -> None:
     figures, forms = (
         tmp_path / "figures.json",
-        ("eager-fp32", "backend-on-device", "backend", "cuda-on-device", "cuda"),
+        (
+            "eager-fp32",
+            "backend-on-device",
+            "backend",
+            "cuda-on-device",
+            "cuda",
+            "planes-on-device",
+        ),
     )
     size = ("--sizes", "384x386", "--models", "gladnet-fast", "--frames", "1", "--gemm", "64")
-    options = ("--device", "cpu", *size, "--forms", *forms)
+    options = ("--device", "cpu", *size, "--forms", *forms, "tensorrt")
     done = run_python(BENCHMARK, *options, "--json", figures)
     assert done.returncode == 0, done.stderr
-    rows = json.loads(figures.read_text())["rows"]
+    found = json.loads(figures.read_text())
+    rows = found["rows"]
+    assert [missing["form"] for missing in found["not_measured"]] == ["tensorrt"]
     assert [row["form"] for row in rows] == list(forms)
     assert all(row["ms"] > 0 for row in rows)
-    eager, on_device, backend, *ours = (row["psnr_db"] for row in rows)
+    eager, on_device, backend, *ours, planes = (row["psnr_db"] for row in rows)
+    assert planes is None  # NV12 is another picture
     assert ours == pytest.approx([backend, backend], abs=0.01)
     assert eager is None
     assert on_device == pytest.approx(backend, abs=0.01)
