@@ -284,6 +284,22 @@ def test_a_decoder_that_gives_pictures_of_the_host_is_not_taken(
         assert packets_of(tmp_path / "out.mkv", kind) == packets_of(tmp_path / "plain.mkv", kind)
 
 
+def test_a_decoder_that_crops_otherwise_is_not_taken(
+    tmp_path: Path, backend: CudaBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = make_clip(tmp_path / "other.mp4", size=(32, 32), picture=dim)
+
+    class CropsOtherwise(DecodesInSoftware):
+        def open(self, path: Path) -> av.container.InputContainer:
+            return open_input(other)
+
+    monkeypatch.setattr(zero_copy_module, "Nvdec", CropsOtherwise)
+    clip = make_clip(tmp_path / "clip.mp4", size=(64, 48), picture=dim)
+    result = enhance(clip, tmp_path / "out.mkv", backend, "cuda")
+    assert result.notes == ["--hwaccel cuda is not used: it gives pictures of 32x32"]
+    assert planes_in(tmp_path / "out.mkv")[0][1][0].shape == (48, 64)
+
+
 def test_a_full_device_is_named_and_the_host_takes_over(
     tmp_path: Path, on_cpu: None, backend: CudaBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -149,6 +149,9 @@ class FileSource:
             if self._first is None:
                 raise UnsupportedSourceError("it decodes no picture")
             hardware.check(self._first)
+            size = self._first.width, self._first.height
+            if size != (self.info.width, self.info.height):  # cropped otherwise than in software
+                raise UnsupportedSourceError(f"it gives pictures of {size[0]}x{size[1]}")
         except StreamlightError as error:
             if self._reading is not before[0]:
                 self._reading.close()
