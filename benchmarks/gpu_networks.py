@@ -15,8 +15,15 @@ A frame is one picture through both networks, batch 1. The forms:
 - "cuda-on-device" is what `CudaBackend` records as a CUDA graph, both networks, from and to 8-bit
   pictures on the GPU; "cuda" is `CudaBackend` itself, from and to NumPy, one picture after the
   other; "cuda-two-at-once" has two under way, and its time is that of a picture among them.
+- "planes-on-device" is the detail network on NV12 that lies on the GPU and stays there, with the
+  view taken and the illumination estimated, as `--hwaccel cuda` does between NVDEC and NVENC.
 - "decode-cuda" also decodes: a file of noise in H.264, made for it, on the CPU's cores, its frames
-  to `CudaBackend` two at once. It needs PyAV, and says so where that is missing.
+  to `CudaBackend` two at once. "nvdec-planes" decodes it by NVDEC, keeps the pictures on the GPU
+  and downloads the results. Both need PyAV, and the second NVDEC.
+- "tensorrt" and "tensorrt-rtx" are those backends, from and to NumPy; an engine that is not there
+  yet is built before, which takes minutes.
+
+A form that cannot run here is named with its reason, also in the JSON.
 
 Times are medians (of the streamed forms, means) between CUDA events around each frame, after a
 warm-up that includes compilation. TFLOP/s count the operations of the form as it is written (two
@@ -26,7 +33,6 @@ fp32" tells whether a fast form is also right; rounding to 8 bits alone gives 59
 """
 
 import argparse
-import importlib.util
 import json
 import platform
 import statistics
@@ -41,12 +47,21 @@ from typing import Any
 
 import numpy as np
 import torch
-from gpu_cuda_forms import cuda_form, cuda_on_device_form, cuda_two_form, decode_form
+from gpu_cuda_forms import (
+    cuda_form,
+    cuda_on_device_form,
+    cuda_two_form,
+    decode_form,
+    nvdec_form,
+    planes_form,
+    tensorrt_form,
+)
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 import streamlight
 from streamlight.backends.torch import TorchBackend
+from streamlight.errors import StreamlightError
 from streamlight.frame import Image
 from streamlight.models import MODELS, PRIOR_SIZE, ModelSpec
 from streamlight.models.gladnet import GLADNet
@@ -160,10 +175,16 @@ FORMS: dict[str, Callable[[ModelSpec, Image, torch.device], Run]] = {
     "cuda-on-device": cuda_on_device_form,
     "cuda": cuda_form,
     "cuda-two-at-once": cuda_two_form,
+    "planes-on-device": planes_form,
     "decode-cuda": decode_form,
+    "nvdec-planes": nvdec_form,
+    "tensorrt": partial(tensorrt_form, "tensorrt"),
+    "tensorrt-rtx": partial(tensorrt_form, "tensorrt-rtx"),
 }
-NEEDS_AV = "decode-cuda"
-STREAMED = ("cuda-two-at-once", "decode-cuda")
+OF_OTHER_PICTURES = ("planes-on-device", "decode-cuda", "nvdec-planes")
+"""What was decoded or is NV12 is another picture, by its chroma of half size: it has no PSNR."""
+
+STREAMED = ("cuda-two-at-once", "decode-cuda", "nvdec-planes")
 """Their results come in bursts, so that only the mean time means something."""
 
 BASELINE = "eager-fp32"
@@ -228,28 +249,37 @@ def unit(result: Tensor) -> Tensor:
 
 
 def measure(
-    spec: ModelSpec, size: str, forms: list[str], device: torch.device, frames: int, gemm: float
+    spec: ModelSpec,
+    size: str,
+    forms: list[str],
+    device: torch.device,
+    frames: int,
+    gemm: float,
+    missing: list[dict[str, str]],
 ) -> list[Row]:
-    """Measure the forms of a model at a size, and print each as soon as it is done."""
+    """Measure the forms of a model at a size, and print each as soon as it is done.
+
+    Those that cannot run are added to `missing`, with the reason.
+    """
     width, height = parse_size(size)
     picture, tflop = dark_picture(width, height), count_tflop(spec, width, height)
     with torch.inference_mode():
         expected = FORMS[BASELINE](spec, picture, device)()
     rows: list[Row] = []
     for form in forms:
-        if form == NEEDS_AV and importlib.util.find_spec("av") is None:
-            print(f"{spec.name:13s} {size:>9s}  {form:22s} not measured: PyAV is not installed")
-            continue
         try:
             run = FORMS[form](spec, picture, device)
-        except torch.OutOfMemoryError:
-            print(f"{spec.name:13s} {size:>9s}  {form:22s} not measured: too little memory")
+        except (torch.OutOfMemoryError, StreamlightError, ImportError) as error:
+            is_full = isinstance(error, torch.OutOfMemoryError)
+            reason = "too little memory" if is_full else str(error).partition("\n")[0]
+            print(f"{spec.name:13s} {size:>9s}  {form:22s} not measured: {reason}", flush=True)
+            missing.append({"model": spec.name, "size": size, "form": form, "reason": reason})
             continue
         typical = statistics.mean if form in STREAMED else statistics.median
         ms = typical_ms(run, device, frames, typical)
         with torch.inference_mode():
-            # what was decoded is another picture, by its chroma of half size
-            psnr = None if form in (BASELINE, NEEDS_AV) else psnr_db(run(), expected)
+            has_psnr = form != BASELINE and form not in OF_OTHER_PICTURES
+            psnr = psnr_db(run(), expected) if has_psnr else None
         speed_up = rows[0].ms / ms if rows and rows[0].form == BASELINE else None
         tflops = 1e3 * tflop / ms
         row = Row(spec.name, size, form, ms, speed_up, tflops, tflops / gemm, psnr)
@@ -318,11 +348,13 @@ def main() -> None:
     )
     gemm = gemm_tflops(device, arguments.gemm, arguments.frames)
     print(f"GEMM of {arguments.gemm}, FP16: {gemm:.2f} TFLOP/s", flush=True)
+    frames, forms = arguments.frames, arguments.forms
+    missing: list[dict[str, str]] = []
     rows = [
         row
         for model in arguments.models
         for size in arguments.sizes
-        for row in measure(MODELS[model], size, arguments.forms, device, arguments.frames, gemm)
+        for row in measure(MODELS[model], size, forms, device, frames, gemm, missing)
     ]
     if arguments.json:
         figures = {
@@ -333,6 +365,7 @@ def main() -> None:
             "gemm_side": arguments.gemm,
             "gemm_tflops": gemm,
             "rows": [asdict(row) for row in rows],
+            "not_measured": missing,
         }
         arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
 

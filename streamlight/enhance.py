@@ -14,7 +14,16 @@ from streamlight.frame import IMAGE_DTYPES, Image
 from streamlight.look import Look
 from streamlight.models.spec import ModelSpec
 from streamlight.smoothing import DEFAULT_TIME_CONSTANT_S, Change, PriorSmoother
-from streamlight.view import PHASES, SAMPLING, Sampling, View, sample, sample_light, sample_nearest
+from streamlight.view import (
+    PHASES,
+    SAMPLING,
+    Sampling,
+    View,
+    Viewable,
+    sample,
+    sample_light,
+    sample_nearest,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +153,21 @@ class Enhancer:
             raise
 
     @property
+    def backend(self) -> Backend:
+        """What runs the network; it remains the enhancer's."""
+        return self._backend
+
+    @property
+    def sampling(self) -> Sampling:
+        """How the 96x96 view is taken."""
+        return self._sampling
+
+    @property
+    def skips_bright(self) -> bool:
+        """Whether pictures pass that are bright already."""
+        return self._gate is not None
+
+    @property
     def info(self) -> BackendInfo:
         """What runs the network."""
         return self._backend.info
@@ -221,13 +245,16 @@ class Enhancer:
         """
         return self.reconstruct(image, self.estimate(image, time_s))
 
-    def estimate(self, image: Image, time_s: float | None = None) -> Estimate:
+    def estimate(self, image: Image | Viewable, time_s: float | None = None) -> Estimate:
         """Estimate the illumination of a picture; call it in the frames' order.
+
+        A picture may lie on a device: only the pixels of its views are fetched.
 
         With a `time_s`, it is that of the video so far: see `smoothing_s` of `open`. A picture
         of another size than the one before, or an earlier time, begins another video.
         """
-        check_image(image)
+        if isinstance(image, np.ndarray):
+            check_image(image)
         view = sample(image, self._sampling)
         if time_s is None:
             strength = needed_strength(brightness(view)) if self._gate else 1.0
@@ -241,7 +268,7 @@ class Enhancer:
             return _AS_IT_IS
         return Estimate(self._estimate_in_video(image, view, time_s), strength)
 
-    def _estimate_in_video(self, image: Image, view: View, time_s: float) -> Prior:
+    def _estimate_in_video(self, image: Image | Viewable, view: View, time_s: float) -> Prior:
         if not self._smoother.is_active and self._estimate_every == 1:
             return self._backend.estimate(view)
         light = sample_light(image)
@@ -258,7 +285,7 @@ class Enhancer:
         self._since_estimate = 0
         return self._smoother(light, self._estimate_next(image, view, change), time_s, change)
 
-    def _estimate_next(self, image: Image, view: View, change: Change | None) -> Prior:
+    def _estimate_next(self, image: Image | Viewable, view: View, change: Change | None) -> Prior:
         """Estimate for a picture of a video.
 
         The smoother averages over time, so in steady light each frame may look at other pixels of

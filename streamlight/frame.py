@@ -12,6 +12,21 @@ from streamlight.color import ColorSpec
 Image = NDArray[Any]
 """A picture on the host: RGB, shape (H, W, 3), dtype uint8, uint16 or float32 in [0, 1]."""
 
+
+@dataclass(frozen=True, slots=True)
+class Planes:
+    """A picture as decoders on GPUs give it and encoders take it: NV12, or P010 for 10 bits.
+
+    Attributes:
+        luma: Y (H, W), both even: uint8, or uint16 with the 10 bits at its top. An object with
+            `__dlpack__`, on the host or on a GPU.
+        chroma: Cb and Cr by turns (H / 2, W / 2, 2), likewise.
+    """
+
+    luma: Any
+    chroma: Any
+
+
 IMAGE_DTYPES = (np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.float32))
 
 
@@ -20,7 +35,8 @@ class Frame:
     """One picture of a video and when it is shown.
 
     Attributes:
-        image: RGB (H, W, 3); uint8, or uint16 for sources of more than 8 bits.
+        image: RGB (H, W, 3); uint8, or uint16 for sources of more than 8 bits. Where pictures stay
+            on a GPU, what the enhancer of that device takes and gives: see docs/gpu.md.
         pts: presentation time in units of `time_base`.
         time_base: seconds per unit of `pts` and `duration`.
         index: position in the stream, from 0, counting every frame the source yielded.

@@ -1,6 +1,6 @@
 """The 96x96 view of the whole frame that the global illumination network sees."""
 
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +12,25 @@ from streamlight.models.spec import PRIOR_SIZE
 View = NDArray[np.float32]
 """RGB (1, 3, 96, 96) in [0, 1]."""
 
+
+class Viewable(Protocol):
+    """A picture that lies on a device: single pixels of it can be had."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """As of an array: (H, W, 3)."""
+        ...
+
+    def pixels(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[np.float32]:
+        """Return RGB (len(rows), len(columns), 3) in [0, 1] on the host."""
+        ...
+
+
 Sampling = Literal["nearest", "area"]
 SAMPLING = ("nearest", "area")
 
 
-def sample(image: Image, sampling: Sampling = "nearest") -> NDArray[np.float32]:
+def sample(image: Image | Viewable, sampling: Sampling = "nearest") -> NDArray[np.float32]:
     """Take the view of a picture.
 
     "nearest" is the paper's way, and the shipped weights were trained with it. "area" averages
@@ -24,11 +38,15 @@ def sample(image: Image, sampling: Sampling = "nearest") -> NDArray[np.float32]:
     these weights (docs/temporal.md).
 
     Raises:
-        UsageError: there is no such sampling.
+        UsageError: there is no such sampling, or it is "area" of a picture on a device.
     """
     if sampling not in SAMPLING:
         raise UsageError(f"--sampling {sampling}: choose one of {', '.join(SAMPLING)}")
-    return sample_area(image) if sampling == "area" else sample_nearest(image)
+    if sampling == "nearest":
+        return sample_nearest(image)
+    if not isinstance(image, np.ndarray):
+        raise UsageError("--sampling area: averages all pixels, which stay on the device")
+    return sample_area(image)
 
 
 PHASE_STEPS = 16
@@ -49,14 +67,14 @@ def nearest_indices(size: int, phase: int = 0) -> NDArray[np.intp]:
     return steps * size // (PRIOR_SIZE * PHASE_STEPS)
 
 
-def sample_nearest(image: Image, phase: tuple[int, int] = (0, 0)) -> NDArray[np.float32]:
+def sample_nearest(image: Image | Viewable, phase: tuple[int, int] = (0, 0)) -> NDArray[np.float32]:
     """Take the view as the paper does, by nearest neighbour.
 
     It is taken here and not in the networks' graphs, because runtimes disagree about the
     rounding of the index, which moves the result by up to 80 levels (docs/architecture.md).
 
     Args:
-        image: RGB (H, W, 3), uint8, uint16, or float32 in [0, 1].
+        image: RGB (H, W, 3), uint8, uint16, or float32 in [0, 1]; or one on a device.
         phase: where in its cell each pixel is taken, in sixteenths from the top and the left;
             (0, 0) is the paper's way.
 
@@ -65,6 +83,8 @@ def sample_nearest(image: Image, phase: tuple[int, int] = (0, 0)) -> NDArray[np.
     """
     height, width = image.shape[:2]
     rows, columns = nearest_indices(height, phase[0]), nearest_indices(width, phase[1])
+    if not isinstance(image, np.ndarray):
+        return _normalised(image.pixels(rows, columns), np.dtype(np.float32))
     return _normalised(image[rows[:, None], columns], image.dtype)
 
 
@@ -78,24 +98,28 @@ _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 """Weights of R, G, B in luma (ITU-R BT.709)."""
 
 
-def sample_light(image: Image) -> NDArray[np.float32]:
+def sample_light(image: Image | Viewable) -> NDArray[np.float32]:
     """Take the light of a picture, to compare frames by.
 
     It looks at 192x192 pixels, so it costs little at any size.
 
     Args:
-        image: RGB (H, W, 3), uint8, uint16, or float32 in [0, 1].
+        image: RGB (H, W, 3), uint8, uint16, or float32 in [0, 1]; or one on a device.
 
     Returns:
         Mean luma (24, 24) in [0, 1] of blocks, of 64 pixels each.
     """
     height, width = image.shape[:2]
     rows, columns = (np.arange(_SIDE) * size // _SIDE for size in (height, width))
-    values = (3 * columns[:, None] + np.arange(3)).ravel()
-    pixels = image.reshape(height, 3 * width).take(rows, axis=0).take(values, axis=1)
-    wide = np.float32 if image.dtype == np.float32 else np.uint32
+    pixels: NDArray[Any]
+    if isinstance(image, np.ndarray):
+        values = (3 * columns[:, None] + np.arange(3)).ravel()
+        pixels = image.reshape(height, 3 * width).take(rows, axis=0).take(values, axis=1)
+    else:
+        pixels = image.pixels(rows, columns)
+    wide = np.float32 if pixels.dtype == np.float32 else np.uint32
     sums = pixels.reshape(LIGHT_SIZE, _BLOCK, -1).sum(axis=1, dtype=wide)
-    peak = 1 if image.dtype == np.float32 else np.iinfo(image.dtype).max
+    peak = 1 if pixels.dtype == np.float32 else np.iinfo(pixels.dtype).max
     weights = np.tile(_LUMA / np.float32(peak * _BLOCK**2), _BLOCK)
     return np.asarray(sums.reshape(LIGHT_SIZE, LIGHT_SIZE, -1) @ weights, np.float32)
 

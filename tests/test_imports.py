@@ -46,7 +46,7 @@ LAYERS = [
     {"training"},
     {"evaluation", "verify", "batch"},
     {"cameras"},
-    {"adaptive", "hdr_enhance"},
+    {"adaptive", "hdr_enhance", "planes_enhance"},
     {"pipeline"},
     {"enhance"},
     {"detail"},

@@ -11,6 +11,7 @@ from typing import Any
 from streamlight.api.expected import expectation
 from streamlight.api.parts import depth_of, for_color, open_sink, open_source
 from streamlight.api.resuming import go_on
+from streamlight.api.zero_copy import OF_VIDEOS, Job, Way, check_hwaccel, fall_back, way_on_gpu
 from streamlight.enhance import Enhancer
 from streamlight.errors import StreamlightError, UsageError
 from streamlight.look import Look
@@ -73,6 +74,7 @@ def enhance_file(
     overwrite: bool = False,
     keep_partial: bool = False,
     resume: bool = False,
+    hwaccel: str = "auto",
     stop: threading.Event | None = None,
     on_open: OpenCallback | None = None,
     on_progress: ProgressCallback | None = None,
@@ -105,6 +107,9 @@ def enhance_file(
         keep_partial: when the run is stopped or fails, keep a playable file of what was done.
         resume: keep what is done in a hidden folder beside the target, and go on from there when
             an earlier run with the same options was interrupted.
+        hwaccel: "cuda" to decode on the GPU of the network and keep the pictures there, as far as
+            can be: a note tells; with a strict reader it fails instead. "none" and "auto" decode
+            in software.
         stop: set it from another thread (or a signal handler) to stop.
         on_open: called once, when source and network are open.
         on_progress: called with a snapshot about ten times a second, in this thread.
@@ -140,6 +145,7 @@ def enhance_file(
         ) as opened:
             yield opened
 
+    check_hwaccel(hwaccel)
     _check_kinds(source, target, frame_rate, quality)
     if resume and (keep_partial or _is_of_pictures(source, target)):
         raise UsageError("--resume is for videos, and keeps what is done without --keep-partial")
@@ -151,6 +157,8 @@ def enhance_file(
         "--post-filter": post_filter,
     }
     if _is_still(source, target):
+        is_strict = reader is not None and reader.strict
+        unused = [fall_back(OF_VIDEOS, strict=is_strict)] if hwaccel == "cuda" else []
         with enhancer_for(look) as opened:
             done = enhance_picture(
                 source,
@@ -162,7 +170,7 @@ def enhance_file(
                 on_open=None if on_open is None else lambda still: on_open(still, opened),
                 on_progress=on_progress,
             )
-        return FileResult(done.output, done.report, done.notes)
+        return FileResult(done.output, done.report, [*done.notes, *unused])
 
     with ExitStack() as stack:
         journal = None
@@ -172,15 +180,40 @@ def enhance_file(
         stack.enter_context(frames)
         look = replace(look, rotation=frames.info.rotation)
         size = look.output_size(frames.info.width, frames.info.height)
-        sink = open_sink(target, frames, size, encoder, post_filter, quality, overwrite, journal)
+        way: Way | None = None
+        if hwaccel == "cuda":
+            opened = stack.enter_context(enhancer_for(look))
+            asked = Job(
+                target=target,
+                look=look,
+                reader=reader or ReaderOptions(),
+                encoder=encoder or EncoderOptions(),
+                post_filter=post_filter,
+                resume=resume,
+            )
+            way = way_on_gpu(frames, opened, asked)
+            frames.hwaccel_note = way.note
+        sink = open_sink(
+            target,
+            frames,
+            size,
+            encoder,
+            post_filter,
+            quality,
+            overwrite,
+            journal,
+            way.device if way else None,
+        )
         stack.enter_context(sink)
-        opened = stack.enter_context(enhancer_for(look))
+        if way is None:
+            opened = stack.enter_context(enhancer_for(look))
         opened.prepare(frames.info.width, frames.info.height, depth_of(frames.info.bits))
         if on_open is not None:
             on_open(frames, opened)
         if journal is not None:
             go_on(journal, source, reader, opened, smoothing_s, stop)
-        pipeline = Pipeline(frames, for_color(opened, frames), sink)
+        to_enhance = way.enhancer if way else for_color(opened, frames)
+        pipeline = Pipeline(frames, to_enhance, sink)
         try:
             report = pipeline.run(stop, on_progress)
         except (StreamlightError, KeyboardInterrupt):
@@ -194,6 +227,8 @@ def enhance_file(
             sink.finish()
         expected = expectation(frames, sink, reader, look, post_filter, is_partial=not is_whole)
         notes = [*opened.notes, *frames.notes, *sink.notes, *_damage(frames.damaged_packets)]
+        if way is not None:
+            notes.insert(0, way.note)
     output = target if is_whole or is_kept else None
     return FileResult(output, report, notes, frames.is_cut_off, expected)
 

@@ -64,8 +64,20 @@ def open_sink(
     quality: int | None,
     overwrite: bool,
     journal: Journal | None = None,
+    device: int | None = None,
 ) -> AnySink:
     """Open what is to be written.
+
+    Args:
+        path: a video file, or a numbered sequence.
+        source: of the frames.
+        size: of the frames, width and height.
+        encoder: of a video.
+        post_filter: of a video.
+        quality: of pictures.
+        overwrite: replace what is there.
+        journal: of a job that can be gone on with.
+        device: index of the GPU that the frames lie on; None for the host.
 
     Raises:
         SinkError: it cannot be written.
@@ -77,7 +89,13 @@ def open_sink(
         )
     if not is_sequence(path):
         return FileSink(
-            path, source, encoder, size=size, overwrite=overwrite, post_filter=post_filter
+            path,
+            source,
+            encoder,
+            size=size,
+            overwrite=overwrite,
+            post_filter=post_filter,
+            device=device,
         )
     if encoder not in (None, EncoderOptions()) or post_filter:
         raise UsageError(f"{path}: encoder and --post-filter are for videos, not for pictures")

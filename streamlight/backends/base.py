@@ -1,13 +1,15 @@
 """What a backend is: the two functions of GLADNet on some device."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streamlight.frame import Image
+from streamlight.color import ColorSpec
+from streamlight.frame import Image, Planes
 from streamlight.models.prior_index import Place
+from streamlight.view import Viewable
 
 Prior = NDArray[np.float32]
 """Illumination features (1, C, 96, 96), FP32, on the host."""
@@ -89,3 +91,59 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Free the device; the backend cannot be used afterwards."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanesForm:
+    """What pictures that stay on the device have in common.
+
+    Attributes:
+        width: even.
+        height: even.
+        bits: 8 for NV12, 10 for P010.
+        color: matrix and range of the pictures, filled in.
+        written: likewise of the results.
+        blends: whether a strength below 1 may be asked for.
+        stays: whether results stay on the device.
+    """
+
+    width: int
+    height: int
+    bits: int
+    color: ColorSpec
+    written: ColorSpec
+    blends: bool = False
+    stays: bool = False
+
+
+class PlanesNetwork(Protocol):
+    """A backend's way for pictures of one form that stay on its device."""
+
+    def take(self, planes: Planes) -> Viewable:
+        """Take in a decoded picture; from any thread."""
+
+    def reconstruct(self, picture: Viewable, prior: Prior, strength: float) -> Planes:
+        """Enhance a picture that `take` gave; from `Backend.parallel` threads at once.
+
+        Raises:
+            BackendError: the device failed.
+        """
+
+
+@runtime_checkable
+class PlanesBackend(Protocol):
+    """A backend that can keep pictures on its device.
+
+    Attributes:
+        device_index: of the GPU, as CUDA counts.
+    """
+
+    device_index: int
+
+    def planes_network(self, form: PlanesForm) -> PlanesNetwork:
+        """Prepare for pictures of a form.
+
+        Raises:
+            OutOfMemoryError: the device has too little memory for them.
+            BackendError: it failed.
+        """

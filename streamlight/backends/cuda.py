@@ -5,20 +5,22 @@ from collections import OrderedDict
 from collections.abc import Callable
 from queue import SimpleQueue
 from threading import Lock
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from streamlight.backends.base import Backend, BackendInfo, MemoryNeed, Prior
+from streamlight.backends.base import Backend, BackendInfo, MemoryNeed, PlanesForm, Prior
 from streamlight.backends.torch import TorchBackend
 from streamlight.cuda.network import DetailNetwork
 from streamlight.cuda.ops import load_ops
+from streamlight.cuda.planes import PlanesPicture, PlanesProgram, PlanesSize
 from streamlight.cuda.programs import RgbProgram, Size
 from streamlight.cuda.replay import Replay
+from streamlight.cuda.ycbcr import YCbCr
 from streamlight.errors import BackendError, BackendUnavailableError, OutOfMemoryError
-from streamlight.frame import Image
+from streamlight.frame import Image, Planes
 from streamlight.memory import available_bytes
 from streamlight.models.prior_index import Place
 from streamlight.models.spec import PRIOR_SIZE, ModelSpec
@@ -46,7 +48,7 @@ class _Context:
 
     def __init__(self, stream: "torch.cuda.Stream | None") -> None:
         self.stream = stream
-        self.programs: OrderedDict[Size, RgbProgram] = OrderedDict()
+        self.programs: OrderedDict[Size | PlanesSize, Any] = OrderedDict()
 
 
 class CudaBackend:
@@ -55,6 +57,7 @@ class CudaBackend:
     Attributes:
         ways: what runs the layers "first", "hidden" and "last", for people.
         compact_min_side: of the model.
+        device_index: of the GPU, as CUDA counts.
     """
 
     def __init__(
@@ -73,6 +76,7 @@ class CudaBackend:
             parallel: how many pictures at once; None means 2.
         """
         self._device, self._model = device, model
+        self.device_index = device.index or 0
         weights = importlib.import_module("streamlight.models.weights")
         network = weights.load_network(model)
         self.compact_min_side = model.compact_min_side
@@ -140,14 +144,51 @@ class CudaBackend:
         finally:
             self._contexts.put(context)
 
-    def _program(self, context: _Context, size: Size) -> RgbProgram:
+    def planes_network(self, form: PlanesForm) -> "CudaPlanes":
+        """See `PlanesBackend.planes_network`; every context gets its program at once."""
+        spec, written = (YCbCr.of(color, form.bits) for color in (form.color, form.written))
+        size = PlanesSize(form.height, form.width, spec, written, form.blends, form.stays)
+        contexts = [self._contexts.get() for _ in range(self.parallel)]
+        try:
+            for context in contexts:
+                self._prepare(context, size)
+        finally:
+            for context in contexts:
+                self._contexts.put(context)
+        return CudaPlanes(self, size, self._device)
+
+    def _prepare(self, context: _Context, size: PlanesSize) -> None:
+        with torch.inference_mode():
+            self._translated(
+                f"{size.width}x{size.height}", lambda: self._program(context, size), context
+            )
+
+    def reconstruct_planes(
+        self, size: PlanesSize, picture: PlanesPicture, prior: Prior, strength: float
+    ) -> Planes:
+        """See `PlanesNetwork.reconstruct`."""
+        context = self._contexts.get()
+        try:
+            with torch.inference_mode():
+                planes: Planes = self._translated(
+                    f"{size.width}x{size.height}",
+                    lambda: self._program(context, size)(picture, prior, strength),
+                    context,
+                )
+            return planes
+        finally:
+            self._contexts.put(context)
+
+    def _program(self, context: _Context, size: Size | PlanesSize) -> Any:
         program = context.programs.get(size)
         if program is None:
             while len(context.programs) >= _PROGRAMS:
                 context.programs.popitem(last=False)
-            program = RgbProgram(
-                size, self._model, self._detail, self._ops, self._device, context.stream
-            )
+            parts = self._model, self._detail, self._ops, self._device, context.stream
+            if isinstance(size, PlanesSize):
+                program = PlanesProgram(size, *parts)
+            else:
+                program = RgbProgram(size, *parts)
             context.programs[size] = program
         context.programs.move_to_end(size)
         return program
@@ -184,6 +225,22 @@ class CudaBackend:
             self._contexts.get().programs.clear()
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
+
+
+class CudaPlanes:
+    """Pictures of one form on the device of a `CudaBackend`; see `PlanesNetwork`."""
+
+    def __init__(self, backend: CudaBackend, size: PlanesSize, device: torch.device) -> None:
+        """See `CudaBackend.planes_network`."""
+        self._backend, self._size, self._device = backend, size, device
+
+    def take(self, planes: Planes) -> PlanesPicture:
+        """See `PlanesNetwork.take`."""
+        return PlanesPicture(planes, self._size.spec, self._device)
+
+    def reconstruct(self, picture: Any, prior: Prior, strength: float) -> Planes:
+        """See `PlanesNetwork.reconstruct`."""
+        return self._backend.reconstruct_planes(self._size, picture, prior, strength)
 
 
 def open_cuda(

@@ -120,7 +120,7 @@ def check_codecs() -> dict[str, list[Check]]:
         from streamlight.sinks.encoders import has_decoder, probe_encoder
     except ImportError as error:
         absent = Check(REQUIRED_ENCODER, State.MISSING, f"pip install av ({error})")
-        return {"encoders": [absent], "decoders": []}
+        return {"encoders": [absent], "decoders": [], "on the GPU": []}
     encoders = []
     for name in ENCODERS:
         status = probe_encoder(name)
@@ -133,7 +133,25 @@ def check_codecs() -> dict[str, list[Check]]:
         else Check(name, State.MISSING, "not in this build of libav")
         for name in DECODERS
     ]
-    return {"encoders": encoders, "decoders": decoders}
+    return {"encoders": encoders, "decoders": decoders, "on the GPU": check_gpu_codecs()}
+
+
+def check_gpu_codecs() -> list[Check]:
+    """Decode with NVDEC and encode with NVENC pictures that lie on the GPU, for --hwaccel cuda."""
+    from streamlight.sinks.encoders import probe_encoder
+    from streamlight.sources.nvdec_probe import NVDEC_CODECS, probe_nvdec
+
+    checks = []
+    for codec in NVDEC_CODECS:
+        reason = probe_nvdec(codec)
+        state = State.MISSING if reason else State.WORKS
+        checks.append(Check(f"NVDEC {codec}", state, reason))
+    for name in ENCODERS:
+        if name.endswith("_nvenc"):
+            status = probe_encoder(name, "nv12", device=0)
+            state = State.WORKS if status.works else State.MISSING
+            checks.append(Check(f"NVENC {name}", state, status.detail))
+    return checks
 
 
 def check_model(spec: ModelSpec) -> Check:

@@ -54,6 +54,7 @@ def enhance(
     denoise: options.Denoise = "off",
     keep_interlaced: options.KeepInterlaced = False,
     hdr: options.Hdr = "tonemap",
+    hwaccel: options.Hwaccel = "auto",
     frame_rate: options.FrameRate = None,
     codec: options.Codec = "auto",
     encoder: options.Encoder = None,
@@ -140,6 +141,7 @@ def enhance(
             keep_partial=keep_partial,
             resume=resume,
             verify=verify,
+            hwaccel=hwaccel,
         )
         batch = FileBatch(
             [Path(source) for source in sources],

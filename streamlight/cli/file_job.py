@@ -33,6 +33,7 @@ class FileJob:
         keep_partial: keep what was done when stopped or failed.
         resume: keep the work on disk, and go on with it.
         verify: "off", "streams" or "frames".
+        hwaccel: what decodes, "auto", "none" or "cuda".
     """
 
     network: dict[str, Any]
@@ -46,6 +47,7 @@ class FileJob:
     keep_partial: bool = False
     resume: bool = False
     verify: str = "off"
+    hwaccel: str = "auto"
 
     def __post_init__(self) -> None:
         """Check the values.
@@ -85,6 +87,7 @@ class FileJob:
             overwrite=self.overwrite,
             keep_partial=self.keep_partial,
             resume=self.resume,
+            hwaccel=self.hwaccel,
             stop=stop,
             on_open=on_open,
             on_progress=on_progress,

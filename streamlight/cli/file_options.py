@@ -56,6 +56,10 @@ def _hdr_names() -> list[str]:
     return ["tonemap", "keep"]
 
 
+def _hwaccel_names() -> list[str]:
+    return ["auto", "none", "cuda"]
+
+
 def _codec_names() -> list[str]:
     from streamlight.sinks.encoder_table import CODECS
 
@@ -287,6 +291,17 @@ Hdr = Annotated[
         metavar="tonemap|keep",
         help="What becomes of HLG and PQ: SDR, or HDR of 10 bits.",
         autocompletion=_hdr_names,
+        panel=INPUT,
+    ),
+]
+Hwaccel = Annotated[
+    str,
+    _option(
+        "--hwaccel",
+        metavar="auto|none|cuda",
+        help="cuda: decode on the NVIDIA GPU of --backend cuda, and keep the pictures there; where "
+        "that cannot be it says why, and fails with --strict. auto: software.",
+        autocompletion=_hwaccel_names,
         panel=INPUT,
     ),
 ]

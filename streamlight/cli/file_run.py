@@ -60,6 +60,7 @@ class FileRun:
         self._is_quiet = is_quiet
         self._facts = RunReport(source)
         self._frame_count: int | None = None
+        self._hwaccel_note = ""
         self._bar = ProgressBar(is_wanted=not is_quiet)
 
     def carry_out(
@@ -104,6 +105,9 @@ class FileRun:
         self._frame_count = source.info.frame_count
         self._facts.take_open(source, enhancer)
         self._say(f"{_describe_network(enhancer, *self._asked)}; {_describe_input(source)}")
+        self._hwaccel_note = getattr(source, "hwaccel_note", "")
+        if self._hwaccel_note:
+            self._say(f"note: {self._hwaccel_note}")
         if enhancer.tiles is not None:
             self._say(f"in {enhancer.tiles}, to fit into memory")
 
@@ -119,7 +123,8 @@ class FileRun:
         self._facts.outcome = Outcome.END_OF_STREAM
         self._facts.output = result.output
         for note in result.notes:
-            self._say(f"note: {note}")
+            if note != self._hwaccel_note:  # said before the first frame
+                self._say(f"note: {note}")
         self._say(
             f"{result.output}: {report.frames_out} frames in {report.wall_s:.1f} s, "
             f"{report.fps:.1f} fps; bottleneck: {report.bottleneck_text}"

@@ -65,6 +65,10 @@ class RunReport:
                     "transfer": int(color.transfer),
                 },
             },
+            "hwaccel": {
+                "used": "cuda" if getattr(source, "hardware", None) else "none",
+                "note": getattr(source, "hwaccel_note", "") or None,
+            },
             "model": enhancer.model.name,
             "backend": {
                 "name": enhancer.info.backend,
@@ -82,7 +86,12 @@ class RunReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain data, with the units in the names."""
-        blank = {"input": {"path": str(self.source)}, "model": None, "backend": None}
+        blank = {
+            "input": {"path": str(self.source)},
+            "hwaccel": None,
+            "model": None,
+            "backend": None,
+        }
         return {
             "schema": SCHEMA,
             "outcome": self.outcome,

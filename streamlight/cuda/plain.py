@@ -37,21 +37,33 @@ def nv12_in(luma: Tensor, chroma: Tensor, out: Tensor, unshuffle: int, spec: YCb
     Chroma is interpolated linearly from where H.264 and H.265 have it: on every second pixel of a
     row, and between two rows (Rec. H.264, figure E-1). H and W are multiples of `unshuffle`.
     """
-    height, width = luma.shape
-    y = (luma.to(torch.float32) / spec.unit - spec.black) / spec.luma_span
-    c = (chroma.to(torch.float32) / spec.unit - spec.neutral) / spec.chroma_span
-    rows = torch.arange(height, device=luma.device)
-    near, last = rows // 2, c.shape[0] - 1
+    rows, columns = (torch.arange(n, device=luma.device) for n in luma.shape)
+    rgb_in(nv12_pixels(luma, chroma, rows, columns, spec), out, unshuffle)
+
+
+def nv12_pixels(luma: Tensor, chroma: Tensor, rows: Tensor, columns: Tensor, spec: YCbCr) -> Tensor:
+    """Return RGB (len(rows), len(columns), 3) in [0, 1] of some pixels, as `nv12_in` reads them."""
+    # uint16 cannot be indexed on a GPU; int16 has the same bits
+    wide = luma.dtype == torch.uint16
+    luma, chroma = (p.view(torch.int16) if wide else p for p in (luma, chroma))
+
+    def taken(plane: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+        samples = plane[rows[:, None], columns].to(torch.int32)
+        return (samples & 0xFFFF).to(torch.float32) / spec.unit
+
+    y = (taken(luma, rows, columns) - spec.black) / spec.luma_span
+    near, last = rows // 2, chroma.shape[0] - 1
     other = (near + torch.where(rows % 2 == 1, 1, -1)).clamp(0, last)
-    c = 0.75 * c[near] + 0.25 * c[other]
-    columns = torch.arange(width, device=luma.device)
     left = columns // 2
-    right = (left + columns % 2).clamp(max=c.shape[1] - 1)
-    c = 0.5 * c[:, left] + 0.5 * c[:, right]
+    right = (left + columns % 2).clamp(max=chroma.shape[1] - 1)
+    c = torch.zeros((), device=luma.device)
+    for of_row, row in ((0.75, near), (0.25, other)):
+        c = c + of_row * (0.5 * taken(chroma, row, left) + 0.5 * taken(chroma, row, right))
+    c = (c - spec.neutral) / spec.chroma_span
     cb, cr = c[..., 0], c[..., 1]
     r_cr, g_cb, g_cr, b_cb = spec.to_rgb
     rgb = torch.stack([y + r_cr * cr, y + g_cb * cb + g_cr * cr, y + b_cb * cb], dim=-1)
-    rgb_in(rgb.clamp(0, 1), out, unshuffle)
+    return rgb.clamp(0, 1)
 
 
 def nv12_out(result: Tensor, luma: Tensor, chroma: Tensor, unshuffle: int, spec: YCbCr) -> None:

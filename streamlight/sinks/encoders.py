@@ -12,6 +12,7 @@ import av.codec
 import av.error
 import av.logging
 from av.codec.codec import UnknownCodecError
+from av.codec.hwaccel import HWAccel
 from av.video.codeccontext import VideoCodecContext
 
 from streamlight.sinks.encoder_table import ENCODERS
@@ -37,19 +38,22 @@ class EncoderStatus:
     detail: str = ""
 
 
-def probe_encoder(name: str, pixel_format: str | None = None) -> EncoderStatus:
+def probe_encoder(
+    name: str, pixel_format: str | None = None, device: int | None = None
+) -> EncoderStatus:
     """Open an encoder and encode four pictures of 256x256 with it.
 
     Args:
         name: libav's.
         pixel_format: of the pictures; None for 8-bit 4:2:0.
+        device: index of the NVIDIA GPU that they are to lie on; None for the host.
     """
     if not has_encoder(name):
         return EncoderStatus(name, False, False, "not in this build of libav")
     with captured_log() as logged:
         try:
-            packets = _encode(name, pixel_format)
-        except (av.error.FFmpegError, ValueError) as error:
+            packets = _encode(name, pixel_format, device)
+        except (av.error.FFmpegError, ValueError, NotImplementedError) as error:
             return EncoderStatus(name, True, False, reason_of(error, name, logged))
     if not packets:
         return EncoderStatus(name, True, False, "it gave no packet")
@@ -103,9 +107,10 @@ def _is_known(name: str, mode: Literal["r", "w"]) -> bool:
     return True
 
 
-def _encode(name: str, pixel_format: str | None) -> int:
+def _encode(name: str, pixel_format: str | None, device: int | None) -> int:
     """Encode grey pictures; return the number of packets."""
-    encoder = cast(VideoCodecContext, av.CodecContext.create(name, "w"))
+    accel = None if device is None else HWAccel("cuda", device=str(device), is_hw_owned=True)
+    encoder = cast(VideoCodecContext, av.CodecContext.create(name, "w", hwaccel=accel))
     encoder.width = encoder.height = _SIZE
     encoder.framerate = Fraction(30)
     encoder.time_base = Fraction(1, 30)
@@ -114,10 +119,10 @@ def _encode(name: str, pixel_format: str | None) -> int:
     usual = "nv12" if "yuv420p" not in formats and "nv12" in formats else "yuv420p"
     if usual not in formats and formats:  # ProRes has no 4:2:0
         usual = formats[0]
-    encoder.pix_fmt = pixel_format or usual
+    encoder.pix_fmt = given = pixel_format or usual
     packets = 0
     for index in range(_FRAMES):
-        picture = av.VideoFrame(_SIZE, _SIZE, encoder.pix_fmt)
+        picture = av.VideoFrame(_SIZE, _SIZE, given)  # PyAV uploads it where there is a device
         for plane in picture.planes:
             plane.update(bytes([128]) * plane.buffer_size)
         picture.pts, picture.time_base = index, encoder.time_base

@@ -84,6 +84,7 @@ class Encoding:
         gop: most frames between key frames; None for the encoder's own choice.
         notes: what is not kept, one sentence each.
         encoder_note: why this encoder, where `--encoder auto` chose it; else empty.
+        device: index of the GPU whose pictures are encoded there; None for pictures of the host.
     """
 
     encoder: EncoderRow
@@ -93,6 +94,7 @@ class Encoding:
     gop: int | None = None
     notes: tuple[str, ...] = ()
     encoder_note: str = ""
+    device: int | None = None
 
 
 def choose_encoding(options: EncoderOptions, container: Container, picture: Picture) -> Encoding:

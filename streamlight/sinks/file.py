@@ -51,6 +51,7 @@ class FileSink:
         size: tuple[int, int] | None = None,
         overwrite: bool = False,
         post_filter: str | None = None,
+        device: int | None = None,
     ) -> None:
         """Create the output of a source: same timing, tags, sound and subtitles.
 
@@ -61,6 +62,7 @@ class FileSink:
             size: width and height of the frames to come, when not the source's.
             overwrite: replace an existing file.
             post_filter: a chain of libavfilter between the network and the encoder.
+            device: index of the GPU that the frames to come lie on; None for the host.
 
         Raises:
             SinkError: the output cannot be written there, or cannot hold the sound.
@@ -80,6 +82,7 @@ class FileSink:
             self.target,
             size=size,
             post_filter=post_filter,
+            device=device,
         )
         encoding = self._video.encoding
         self.encoder, self.encoder_note = encoding.encoder.name, encoding.encoder_note

@@ -12,6 +12,7 @@ import av
 import av.error
 import av.logging
 import av.stream
+from av.codec.hwaccel import HWAccel
 from av.container import OutputContainer
 from av.video.stream import VideoStream
 
@@ -68,7 +69,7 @@ class VideoEncoder:
         """
         self._picture = picture
         self._durations: dict[int, int] = {}
-        stream = cast(VideoStream, container.add_stream(encoding.encoder.name, picture.rate))
+        stream = _add_stream(container, encoding, picture.rate)
         context = stream.codec_context
         stream.width, stream.height = picture.size
         stream.pix_fmt = encoding.pixel_format
@@ -119,6 +120,21 @@ class VideoEncoder:
             if packet.pts is not None:
                 packet.duration = self._durations.pop(packet.pts, packet.duration or 0)
         return packets
+
+
+def _add_stream(container: OutputContainer, encoding: Encoding, rate: Fraction) -> VideoStream:
+    name, device = encoding.encoder.name, encoding.device
+    if device is None:
+        return cast(VideoStream, container.add_stream(name, rate))
+    # PyAV then passes pictures of the GPU on as they are, and uploads others
+    accel = HWAccel("cuda", device=str(device), is_hw_owned=True)
+    with captured_log(av.logging.ERROR) as logged:
+        try:
+            return cast(VideoStream, container.add_stream(name, rate, hwaccel=accel))
+        except (av.error.FFmpegError, NotImplementedError) as error:
+            raise UsageError(
+                f"{name} cannot encode on GPU {device}: {reason_of(error, name, logged)}"
+            ) from error
 
 
 def _open(stream: VideoStream, encoder: str) -> None:

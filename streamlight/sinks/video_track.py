@@ -11,13 +11,14 @@ from typing import Any
 import av
 from av.video.stream import VideoStream
 
-from streamlight.frame import Frame
+from streamlight.frame import Frame, Planes
 from streamlight.sinks.containers import Container
 from streamlight.sinks.encoding import Picture, check_shape, choose_encoding, written_color
 from streamlight.sinks.fixed_rate import FixedRateClock
 from streamlight.sinks.mastering import with_mastering
 from streamlight.sinks.options import EncoderOptions
 from streamlight.sinks.output_file import OutputFile, describes_stream
+from streamlight.sinks.planes import PlanesConverter, layout_of
 from streamlight.sinks.post_filter import PostFilter
 from streamlight.sinks.video_encoder import VideoEncoder, VideoFormat
 from streamlight.sinks.yuv import YuvConverter
@@ -48,6 +49,7 @@ class VideoTrack:
         *,
         size: tuple[int, int] | None = None,
         post_filter: str | None = None,
+        device: int | None = None,
     ) -> None:
         """Decide how to encode, before anything is created.
 
@@ -58,6 +60,8 @@ class VideoTrack:
             target: the output's name, for messages.
             size: width and height of the frames to come, when not the source's.
             post_filter: a chain of libavfilter before the encoder.
+            device: index of the GPU that the frames to come lie on, for an encoder that takes them
+                there; None for frames of the host.
 
         Raises:
             UsageError: options, container and picture do not fit together, or the filter is wrong.
@@ -88,7 +92,10 @@ class VideoTrack:
             size, time_base = self._filter.size, self._filter.time_base
             rate, shape = self._filter.rate or rate, self._filter.sample_aspect_ratio
         check_shape(encoding, container, shape)
+        if device is not None:
+            encoding = replace(encoding, pixel_format=layout_of(info.bits), device=device)
         self.encoding, lost = with_mastering(encoding, source.hdr, color)
+        self._planes = PlanesConverter(self.encoding)
         self.notes = [*encoding.notes, *lost]
         self.size = size
         self.tags = {k: v for k, v in source.metadata[1].items() if describes_stream(k)}
@@ -130,7 +137,8 @@ class VideoTrack:
         Raises:
             SinkError: the disk is full, or encoder or filter refuse the frame.
         """
-        picture, duration = self._to_yuv(frame.image), frame.duration
+        image, duration = frame.image, frame.duration
+        picture = self._planes(image) if isinstance(image, Planes) else self._to_yuv(image)
         picture.pts, picture.time_base = frame.pts, frame.time_base
         if self.clock is not None:
             picture.pts, picture.time_base = self.clock.number(frame), self.clock.time_base

@@ -26,7 +26,7 @@ class PictureForm:
     Attributes:
         width: in pixels.
         height: in pixels.
-        format: libavutil's name of the pixel format.
+        format: libavutil's name of the pixel format; of a picture on a GPU, what it has there.
         color: with nothing unspecified that the conversion to RGB needs.
     """
 
@@ -38,7 +38,8 @@ class PictureForm:
     @classmethod
     def of(cls, picture: av.VideoFrame) -> Self:
         """Take the form of a decoded picture."""
-        return cls(picture.width, picture.height, picture.format.name, color_of(picture))
+        format_ = picture.sw_format or picture.format
+        return cls(picture.width, picture.height, format_.name, color_of(picture))
 
 
 def timed(

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import av
 
 from streamlight.color import ColorSpec, is_hdr, sdr_of
-from streamlight.errors import SourceError, UsageError
-from streamlight.frame import Frame, StreamInfo
+from streamlight.errors import SourceError, StreamlightError, UnsupportedSourceError, UsageError
+from streamlight.frame import Frame, Planes, StreamInfo
 from streamlight.sources.coding import coding_of
 from streamlight.sources.conforming import PictureForm
 from streamlight.sources.deinterlace import Deinterlacing
+from streamlight.sources.nvdec import HardwareDecoder, planes_of
 from streamlight.sources.reading import LostPlaceError, Reading
 from streamlight.sources.rgb import RgbConverter, color_of, is_deep
+from streamlight.sources.side_streams import SideStreams
 from streamlight.sources.steps import PictureSteps
 from streamlight.sources.timecode import advance
 from streamlight.sources.tonemap import ToneMapper
@@ -44,9 +46,12 @@ class FileSource:
         hdr: what the file says of its brightness; None when it says nothing.
         coding: how the video is coded.
         disposition: of the video stream.
+        hardware: what decodes; None for software.
+        hwaccel_note: what became of `--hwaccel cuda`, in one sentence; empty where not asked for.
     """
 
     info: StreamInfo
+    side: SideStreams
     _reading: Reading
     _pictures: Iterator[av.VideoFrame]
     _first: av.VideoFrame | None
@@ -106,6 +111,9 @@ class FileSource:
         self._strict = strict
         self._copy_streams = copy_streams
         self._index = 0
+        self.hardware: HardwareDecoder | None = None
+        self.hwaccel_note = ""
+        self._take: Callable[[Planes], Any] | None = None
         self._begin()
         try:
             self._describe()
@@ -116,6 +124,42 @@ class FileSource:
         except BaseException:
             self.close()
             raise
+
+    @property
+    def first_picture(self) -> av.VideoFrame | None:
+        """The first picture as it was decoded; None once it is yielded."""
+        return self._first
+
+    def decode_on(self, hardware: HardwareDecoder, take: Callable[[Planes], Any]) -> None:
+        """Decode on a device from now on; to be called before anything else is done.
+
+        Frames are then yielded with what `take` makes of their planes as `image`.
+
+        Args:
+            hardware: decodes.
+            take: gets the planes of each picture, in the thread that iterates.
+
+        Raises:
+            UnsupportedSourceError: it cannot; the source goes on as it was.
+        """
+        before = self._reading, self._pictures, self._first, self.side
+        self.hardware = hardware
+        try:
+            self._begin()
+            if self._first is None:
+                raise UnsupportedSourceError("it decodes no picture")
+            hardware.check(self._first)
+            size = self._first.width, self._first.height
+            if size != (self.info.width, self.info.height):  # cropped otherwise than in software
+                raise UnsupportedSourceError(f"it gives pictures of {size[0]}x{size[1]}")
+        except StreamlightError as error:
+            if self._reading is not before[0]:
+                self._reading.close()
+            self._reading, self._pictures, self._first, self.side = before
+            self.hardware = None
+            raise UnsupportedSourceError(str(error)) from error
+        before[0].close()
+        self._take = take
 
     @property
     def damaged_packets(self) -> int:
@@ -176,12 +220,16 @@ class FileSource:
         unit, rate = self.info.time_base, self.info.rate
         step = max(1, round(1 / (rate * unit))) if rate else 1
         for index, picture in enumerate(self._rest(), start=self._index):
-            image = self._to_rgb(picture, self._coded_color)
-            if self._tone_mapper is not None:
-                image = self._tone_mapper(image)
+            image = self._image_of(picture)
             duration = picture.duration if picture.duration * 2 > step else step
             yield Frame(image, picture.pts or 0, unit, index, duration)
             del picture, image
+
+    def _image_of(self, picture: av.VideoFrame) -> Any:
+        if self._take is not None:
+            return self._take(planes_of(picture))
+        image = self._to_rgb(picture, self._coded_color)
+        return image if self._tone_mapper is None else self._tone_mapper(image)
 
     def _rest(self) -> Iterator[av.VideoFrame]:
         first, self._first = self._first, None
@@ -207,6 +255,7 @@ class FileSource:
                     after_s=None if after is None else after * self.info.time_base,
                     may_skip=may_skip,
                     form=form,
+                    hardware=self.hardware,
                 )
                 try:
                     self._pictures = self._steps.run(self._reading, after)

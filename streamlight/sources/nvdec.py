@@ -5,120 +5,142 @@ They pass as DLPack objects, so that this module needs no torch: `torch.from_dlp
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Protocol
 
 import av
+import av.container
 import av.error
+import av.logging
+from av.codec.codec import Codec
 from av.codec.hwaccel import HWAccel
 
-from streamlight.color import ColorSpec
-from streamlight.errors import SourceError, UnsupportedSourceError
-from streamlight.sources.opening import choose_video
+from streamlight.color import Range, is_hdr
+from streamlight.errors import UnsupportedSourceError
+from streamlight.frame import Planes
+from streamlight.sources.chroma import chroma_location_of
+from streamlight.sources.libav_log import libav_log
+from streamlight.sources.opening import open_input
 from streamlight.sources.rgb import color_of
 
-
-@dataclass(frozen=True, slots=True)
-class DevicePicture:
-    """One decoded picture on the GPU.
-
-    Attributes:
-        luma: Y (H, W), an object with `__dlpack__`; valid as long as `frame` lives.
-        chroma: Cb and Cr by turns, likewise.
-        pts: in units of the stream's time base.
-        color: matrix and range, filled in.
-        frame: what owns the memory.
-    """
-
-    luma: Any
-    chroma: Any
-    pts: int | None
-    color: ColorSpec
-    frame: av.VideoFrame
+PLANES_OF = {
+    "nv12": "nv12",
+    "yuv420p": "nv12",
+    "yuvj420p": "nv12",
+    "p010le": "p010le",
+    "yuv420p10le": "p010le",
+}
+"""Formats that can stay on a GPU, and how they lie there."""
 
 
-class NvdecReader:
-    """Decodes the video of a file on an NVIDIA GPU; its pictures stay there."""
+class HardwareDecoder(Protocol):
+    """Opens files with decoders that leave their pictures on a device."""
 
-    def __init__(self, path: Path, device: int = 0) -> None:
-        """Open a file and its decoder.
-
-        Args:
-            path: of the file.
-            device: index of the GPU.
+    def open(self, path: Path) -> av.container.InputContainer:
+        """Open a file.
 
         Raises:
-            UnsupportedSourceError: there is no such GPU, or its decoder has not this format.
+            UnsupportedSourceError: there is no such device.
             SourceError: the file cannot be read.
         """
-        accel = HWAccel("cuda", device=str(device), allow_software_fallback=False, is_hw_owned=True)
-        self._path = path
-        try:
-            self._container = av.open(str(path), hwaccel=accel, metadata_errors="replace")
-        except FileNotFoundError as error:
-            raise SourceError(f"{path}: no such file") from error
-        except (av.error.FFmpegError, RuntimeError, NotImplementedError) as error:
-            raise UnsupportedSourceError(
-                f"{path}: NVDEC cannot decode it here ({_reason(error)}); decode in software"
-            ) from error
-        video = choose_video(self._container)
-        if video is None or video.codec_context is None:
-            self._container.close()
-            raise UnsupportedSourceError(f"{path}: there is no video in it")
-        video.codec_context.thread_count = 1  # the GPU decodes; threads would only hold surfaces
-        self._video = video
+        ...
 
-    def __enter__(self) -> Self:
-        """Return the reader itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close the file."""
-        self.close()
-
-    def close(self) -> None:
-        """Close the file; pictures that were yielded stay valid."""
-        self._container.close()
-
-    def pictures(self) -> Iterator[DevicePicture]:
-        """Yield the pictures in the order in which they are shown.
+    def check(self, frame: av.VideoFrame) -> None:
+        """Check that a decoded picture lies on the device.
 
         Raises:
-            UnsupportedSourceError: the decoder is none of the GPU, though it was opened as one.
-            SourceError: the file is damaged.
+            UnsupportedSourceError: it does not.
         """
-        try:
-            for frame in self._container.decode(self._video):
-                yield device_picture(frame, self._path)
-        except (av.error.FFmpegError, RuntimeError) as error:
+        ...
+
+
+class Nvdec:
+    """The decoder of an NVIDIA GPU.
+
+    Its pictures may be held as long as one likes: libavcodec copies them on the device, out of the
+    few surfaces that the decoder has (AV_HWACCEL_FLAG_UNSAFE_OUTPUT, which is not set).
+    """
+
+    def __init__(self, device: int = 0) -> None:
+        """Choose a GPU by its index; nothing is opened."""
+        self._device = device
+
+    def open(self, path: Path) -> av.container.InputContainer:
+        """See `HardwareDecoder.open`.
+
+        Software may step in where the GPU refuses a picture in mid-stream, so that none is lost.
+        """
+        return open_input(path, open_accel(self._device))
+
+    def check(self, frame: av.VideoFrame) -> None:
+        """See `HardwareDecoder.check`: PyAV's `is_hwaccel` stays true in software."""
+        if frame.format.name != "cuda":
             raise UnsupportedSourceError(
-                f"{self._path}: NVDEC cannot decode it here ({_reason(error)}); decode in software"
-            ) from error
+                f"NVDEC does not decode it here; it came as {frame.format.name}"
+            )
 
 
-def device_picture(frame: av.VideoFrame, path: Path) -> DevicePicture:
-    """Take the planes of a frame.
+def obstacle(frame: av.VideoFrame) -> str | None:
+    """Say why pictures like this one, decoded on the host, cannot stay on a GPU; None if they can.
+
+    What is read there as it is read here: 4:2:0 in 8 or 10 bits with the chroma where H.264 has it.
+    """
+    width, height, name = frame.width, frame.height, frame.format.name
+    if name not in PLANES_OF:
+        return f"pictures of {name} cannot stay on the GPU; 4:2:0 in 8 or 10 bits can"
+    if width % 2 or height % 2:
+        return f"{width}x{height} has an odd side"
+    if is_hdr(color_of(frame)):
+        return "HDR pictures are tone-mapped or enhanced on the host"
+    if frame.interlaced_frame:
+        return "interlaced pictures are worked on on the host"
+    location = chroma_location_of(frame)
+    if location not in ("left", "unspecified"):
+        return f"its chroma lies at {location}, and is read from the left on the GPU"
+    return None
+
+
+def open_accel(device: int) -> HWAccel:
+    """Check that there is a GPU of that index, and return what decodes on it.
 
     Raises:
-        UnsupportedSourceError: the frame lies on the host: PyAV decodes in software without a
-            word where the GPU cannot, and `is_hwaccel` stays true.
+        UnsupportedSourceError: there is none; the message is libav's reason.
     """
-    if frame.format.name != "cuda":
-        raise UnsupportedSourceError(
-            f"{path}: NVDEC cannot decode it here (it came as {frame.format.name}); "
-            "decode in software"
-        )
-    luma, chroma = frame.planes
-    return DevicePicture(luma, chroma, frame.pts, color_of(frame), frame)
+    accel = HWAccel("cuda", device=str(device), allow_software_fallback=True, is_hw_owned=True)
+    with libav_log(av.logging.ERROR, of_all_threads=False) as logged:
+        try:
+            accel.create(Codec("h264", "r"))
+        except (av.error.FFmpegError, NotImplementedError) as error:
+            words = [message.strip().rstrip(".") for _, _, message in logged]
+            reason = next(iter(words), str(error))
+            raise UnsupportedSourceError(f"there is no NVIDIA GPU for it ({reason})") from error
+    return accel
 
 
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error)
+def planes_of(frame: av.VideoFrame) -> Planes:
+    """Take the planes of a picture on a GPU as they are, and of one on the host as NV12 or P010.
+
+    Raises:
+        UnsupportedSourceError: it is none of `PLANES_OF`.
+    """
+    name = (frame.sw_format or frame.format).name
+    layout = PLANES_OF.get(name)
+    if layout is None:
+        raise UnsupportedSourceError(f"pictures of {name} cannot stay on the GPU")
+    if name != layout:
+        frame = _interleaved(frame, layout)
+    luma, chroma = frame.planes  # each holds the picture's memory
+    return Planes(luma, chroma)
+
+
+def _interleaved(frame: av.VideoFrame, layout: str) -> av.VideoFrame:
+    """Lay samples out anew; where both ranges are the same, swscale changes none of them."""
+    range_ = Range.FULL if frame.format.name.startswith("yuvj") else Range.LIMITED
+    return frame.reformat(
+        format=layout,
+        src_colorspace=frame.colorspace,
+        dst_colorspace=frame.colorspace,
+        src_color_range=range_,
+        dst_color_range=range_,
+        threads=1,
+    )

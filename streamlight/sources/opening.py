@@ -11,13 +11,18 @@ import av
 import av.container
 import av.error
 import av.stream
+from av.codec.hwaccel import HWAccel
 from av.video.stream import VideoStream
 
 from streamlight.errors import SourceError
 
 
-def open_input(path: Path) -> av.container.InputContainer:
+def open_input(path: Path, hwaccel: HWAccel | None = None) -> av.container.InputContainer:
     """Open a file to read; what is in it is not looked at.
+
+    Args:
+        path: of the file.
+        hwaccel: of the decoders; None for software.
 
     Raises:
         SourceError: it is missing, a folder, empty, unreadable, or of no format that libav knows.
@@ -32,7 +37,7 @@ def open_input(path: Path) -> av.container.InputContainer:
     except OSError as error:
         raise SourceError(f"{path}: cannot be read ({error.strerror})") from error
     try:
-        return av.open(str(path), metadata_errors="replace")
+        return av.open(str(path), metadata_errors="replace", hwaccel=hwaccel)
     except av.error.PermissionError as error:
         raise SourceError(f"{path}: no permission to read it") from error
     except av.error.FFmpegError as error:

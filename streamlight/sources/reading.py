@@ -15,6 +15,7 @@ from streamlight.sources.conforming import Conformer, PictureForm, timed
 from streamlight.sources.damage import Damage
 from streamlight.sources.decoding import decoded
 from streamlight.sources.head import Head
+from streamlight.sources.nvdec import HardwareDecoder
 from streamlight.sources.opening import choose_video, open_input
 from streamlight.sources.packets import PacketReader
 from streamlight.sources.side_streams import SideStreams
@@ -57,6 +58,7 @@ class Reading:
         after_s: Fraction | None = None,
         may_skip: bool = True,
         form: PictureForm | None = None,
+        hardware: HardwareDecoder | None = None,
     ) -> None:
         """Open a file and decode its first picture.
 
@@ -69,6 +71,7 @@ class Reading:
             after_s: begin so far into the part; None for its start.
             may_skip: False to decode from the beginning of the file in any case.
             form: what to bring the pictures to; None for the form of the first.
+            hardware: decodes; None for software.
 
         Raises:
             SourceError: the file is missing, unreadable, or not a video.
@@ -77,9 +80,11 @@ class Reading:
         """
         self.path = path
         self.damage = Damage(path, strict=strict)
-        self.container = open_input(path)
+        self.container = hardware.open(path) if hardware else open_input(path)
         try:
             self.video = _video_of(self.container, path)
+            if hardware is not None:
+                self.video.codec_context.thread_count = 1  # more would only hold pictures
             if strict:  # else most decoders conceal the damage and report nothing
                 self.video.codec_context.options = {"err_detect": "explode"}
             self.side = SideStreams(self.container, self.video.index, copy=copy_streams)

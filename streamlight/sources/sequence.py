@@ -61,6 +61,7 @@ class SequenceSource:
         first_number: of the first picture; 1 for a pattern without numbers.
         info: size, rate and number of the pictures.
         notes: what the user should know of the input, one sentence each.
+        hwaccel_note: see `FileSource`.
         pixel_format: of the pictures: rgb24, or rgb48le for those of 16 bits a channel.
     """
 
@@ -83,6 +84,7 @@ class SequenceSource:
         """
         self.path = Path(pattern)
         self.notes: list[str] = []
+        self.hwaccel_note = ""
         rate = _checked_rate(rate)
         if "%" in self.path.name:
             self.paths, self.first_number = self._numbered(start_number)

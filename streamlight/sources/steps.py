@@ -92,7 +92,8 @@ class PictureSteps:
         return self.chain.time_base if self.chain else reading.unit
 
     def _processed(self, reading: Reading) -> Iterator[av.VideoFrame]:
-        pictures = deinterlaced(reading.pictures(), self._deinterlace, reading.unit, self._note)
+        pictures = downloaded_if_interlaced(reading.pictures(), self._deinterlace)
+        pictures = deinterlaced(pictures, self._deinterlace, reading.unit, self._note)
         pictures = denoised(pictures, self._denoise, reading.unit)
         if self._filters is None:
             return pictures
@@ -116,6 +117,19 @@ class PictureSteps:
             del picture
         if chain is not None:
             yield from chain.flush()
+
+
+def downloaded_if_interlaced(
+    pictures: Iterator[av.VideoFrame], mode: Deinterlacing
+) -> Iterator[av.VideoFrame]:
+    """Bring pictures of a GPU to the host, from the first that says that it is interlaced."""
+    is_met = False
+    for picture in pictures:
+        is_met |= mode == "auto" and picture.interlaced_frame
+        if is_met and picture.sw_format is not None:
+            picture = picture.reformat(format=picture.sw_format.name)
+        yield picture
+        del picture
 
 
 def _increasing(pts: int | None, last: int | None) -> int:

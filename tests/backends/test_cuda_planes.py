@@ -10,11 +10,12 @@ from streamlight.color import ColorSpec, Matrix, Range  # noqa: E402
 from streamlight.cuda import plain  # noqa: E402
 from streamlight.cuda.network import DetailNetwork  # noqa: E402
 from streamlight.cuda.ops import PLAIN  # noqa: E402
-from streamlight.cuda.planes import PlanesProgram, PlanesSize  # noqa: E402
+from streamlight.cuda.planes import PlanesPicture, PlanesProgram, PlanesSize  # noqa: E402
 from streamlight.cuda.ycbcr import YCbCr  # noqa: E402
+from streamlight.frame import Planes  # noqa: E402
 from streamlight.models import get_spec  # noqa: E402
 from streamlight.models.weights import load_network  # noqa: E402
-from streamlight.view import sample_nearest  # noqa: E402
+from streamlight.view import PHASES, sample_light, sample_nearest  # noqa: E402
 
 CPU = torch.device("cpu")
 MODEL = get_spec("gladnet-fast")
@@ -36,10 +37,17 @@ def test_planes_give_what_rgb_gives(height: int, width: int, bits: int) -> None:
     image = map_[..., :3].contiguous().numpy()
     reference = TorchBackend(MODEL, "cpu", "fp32")
     with torch.inference_mode():
-        program = PlanesProgram(PlanesSize(height, width, spec), MODEL, network, PLAIN, CPU, None)
-        view = program.view(luma, chroma)
-        np.testing.assert_allclose(view, sample_nearest(image), atol=1e-7)
-        found = program.reconstruct(reference.estimate(view))
+        size = PlanesSize(height, width, spec, spec)
+        program = PlanesProgram(size, MODEL, network, PLAIN, CPU, None)
+        picture = PlanesPicture(Planes(luma, chroma), spec, CPU)
+        assert picture.shape == image.shape
+        for phase in PHASES[:3]:
+            view = sample_nearest(picture, phase)
+            np.testing.assert_allclose(view, sample_nearest(image, phase), atol=1e-6)
+        np.testing.assert_allclose(sample_light(picture), sample_light(image), atol=1e-6)
+        view = sample_nearest(picture)
+        planes = program(picture, reference.estimate(view))
+        found = planes.luma, planes.chroma
     bright = torch.zeros(height, width, 16)
     bright[..., :3] = torch.from_numpy(reference.reconstruct(image, reference.estimate(view)))
     expected = torch.empty_like(luma), torch.empty_like(chroma)
@@ -55,4 +63,31 @@ def test_a_size_that_the_model_does_not_take_is_refused() -> None:
     network = DetailNetwork(load_network(MODEL).detail, CPU, torch.float32, PLAIN)
     spec = YCbCr.of(ColorSpec(Matrix.BT709, Range.LIMITED), 8)
     with pytest.raises(ValueError, match="33x64: both sides must be multiples of 2"):
-        PlanesProgram(PlanesSize(64, 33, spec), MODEL, network, PLAIN, CPU, None)
+        PlanesProgram(PlanesSize(64, 33, spec, spec), MODEL, network, PLAIN, CPU, None)
+
+
+def test_a_strength_mixes_as_the_host_does_and_results_can_stay_where_they_are() -> None:
+    spec = YCbCr.of(ColorSpec(Matrix.BT709, Range.LIMITED), 8)
+    rng = np.random.default_rng(1)
+    luma = torch.from_numpy(rng.integers(60, 110, (64, 66), dtype=np.uint8))
+    chroma = torch.from_numpy(rng.integers(122, 134, (32, 33, 2), dtype=np.uint8))
+    network = DetailNetwork(load_network(MODEL).detail, CPU, torch.float32, PLAIN)
+    prior = np.zeros((1, MODEL.prior_channels, 96, 96), np.float32)
+    results = {}
+    with torch.inference_mode():
+        for stays in (False, True):
+            size = PlanesSize(64, 66, spec, spec, blends=True, stays=stays)
+            program = PlanesProgram(size, MODEL, network, PLAIN, CPU, None)
+            picture = PlanesPicture(Planes(luma, chroma), spec, CPU)
+            for strength in (0.0, 0.5, 1.0):
+                planes = program(picture, prior, strength)
+                results[stays, strength] = [np.asarray(p) for p in (planes.luma, planes.chroma)]
+            if stays:  # NVENC finds the chroma behind the luma
+                assert planes.chroma.data_ptr() == planes.luma.data_ptr() + planes.luma.numel()
+    for strength in (0.0, 0.5, 1.0):
+        for here, there in zip(results[False, strength], results[True, strength], strict=True):
+            np.testing.assert_array_equal(here, there)
+    none, half, full = (results[False, strength][0].astype(float) for strength in (0.0, 0.5, 1.0))
+    np.testing.assert_array_equal(none, luma.numpy())
+    assert np.abs(full - none).max() > 10
+    assert np.abs(half - (none + full) / 2).max() <= 1

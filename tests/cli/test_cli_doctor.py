@@ -33,6 +33,11 @@ def test_doctor_finds_this_machine_able(tmp_path: Path) -> None:
     for encoder in ("libx264", "libx265", "libsvtav1", "libvpx-vp9"):
         assert states["encoders", encoder] == "works"
     assert all(states["decoders", name] == "works" for name in checks.DECODERS)
+    if not Path("/proc/driver/nvidia/version").exists():
+        absent = {check["name"]: check for check in facts["on the GPU"]}
+        for name in ("NVDEC h264", "NVDEC av1", "NVENC h264_nvenc"):
+            assert absent[name]["state"] == "missing"
+            assert "libcuda" in absent[name]["detail"]
     assert states["models", "gladnet"] == states["models", "gladnet-fast"] == "works"
     assert states["folders", "cache"] == "works"
     assert (tmp_path / "streamlight").is_dir(), "the cache is in XDG_CACHE_HOME"

@@ -97,6 +97,15 @@ def reference(model: str, height: int, width: int, dtype: Any = np.float32) -> I
         return enhancer(dark(height, width, dtype))
 
 
+def resident_bytes() -> int:
+    """Return the memory of this process on the host, without psutil; 0 where nothing tells it."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
 def need_cuda(is_required: bool) -> None:
     """Skip where there is no CUDA device, or fail where there has to be one."""
     if torch.cuda.is_available():
@@ -176,20 +185,19 @@ def test_results_are_the_same_again_and_from_several_threads(cuda: str, model: s
 
 @pytest.mark.gpu
 @pytest.mark.parametrize("model", MODELS)
-def test_memory_does_not_grow_over_200_frames(cuda: str, model: str) -> None:
-    process = pytest.importorskip("psutil", reason="it tells the memory of the host").Process()
-    picture = dark(720, 1280, np.uint8)
+def test_memory_does_not_grow_over_2000_frames(cuda: str, model: str) -> None:
+    picture = dark(360, 640, np.uint8)
     with Enhancer.open(model, "torch", device=cuda) as enhancer:
         seen = []
-        for frame in range(220):
+        for frame in range(2020):
             enhancer(picture)
-            if frame in (19, 219):
-                host = process.memory_info().rss
+            if frame in (19, 2019):
+                host = resident_bytes()
                 seen.append((torch.cuda.memory_allocated(), torch.cuda.memory_reserved(), host))
     (allocated, reserved, host), (allocated_later, reserved_later, host_later) = seen
     assert allocated_later == allocated
     assert reserved_later == reserved
-    assert host_later - host < 50e6, "200 results of 2.8 MB would be 550 MB"
+    assert host_later - host < 50e6, "2000 results of 0.7 MB would be 1.4 GB"
 
 
 @pytest.mark.gpu
@@ -210,7 +218,7 @@ def test_a_picture_too_large_for_the_memory_is_refused_and_the_next_one_works(cu
 @pytest.mark.gpu
 def test_auto_takes_gladnet_on_the_gpu(cuda: str) -> None:
     with Enhancer.open() as enhancer:
-        assert enhancer.info.backend == "cuda", enhancer.reason
+        assert enhancer.info.backend == "torch", enhancer.reason
         assert enhancer.model.name == "gladnet"
         assert enhancer.info.device == torch.cuda.get_device_name(cuda)
         assert enhancer.info.precision == "fp16"
@@ -258,16 +266,26 @@ def test_the_benchmark_says_in_one_line_that_there_is_no_gpu() -> None:
 def test_the_benchmark_runs_and_copies_the_backend_faithfully(tmp_path: Path) -> None:
     figures, forms = (
         tmp_path / "figures.json",
-        ("eager-fp32", "backend-on-device", "backend", "cuda-on-device", "cuda"),
+        (
+            "eager-fp32",
+            "backend-on-device",
+            "backend",
+            "cuda-on-device",
+            "cuda",
+            "planes-on-device",
+        ),
     )
     size = ("--sizes", "384x386", "--models", "gladnet-fast", "--frames", "1", "--gemm", "64")
-    options = ("--device", "cpu", *size, "--forms", *forms)
+    options = ("--device", "cpu", *size, "--forms", *forms, "tensorrt")
     done = run_python(BENCHMARK, *options, "--json", figures)
     assert done.returncode == 0, done.stderr
-    rows = json.loads(figures.read_text())["rows"]
+    found = json.loads(figures.read_text())
+    rows = found["rows"]
+    assert [missing["form"] for missing in found["not_measured"]] == ["tensorrt"]
     assert [row["form"] for row in rows] == list(forms)
     assert all(row["ms"] > 0 for row in rows)
-    eager, on_device, backend, *ours = (row["psnr_db"] for row in rows)
+    eager, on_device, backend, *ours, planes = (row["psnr_db"] for row in rows)
+    assert planes is None  # NV12 is another picture
     assert ours == pytest.approx([backend, backend], abs=0.01)
     assert eager is None
     assert on_device == pytest.approx(backend, abs=0.01)
