@@ -5,6 +5,7 @@ import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -77,8 +78,17 @@ class TensorRtBackend:
         parts: Parts,
         precision: str | None = None,
         parallel: int | None = 1,
+        stop: threading.Event | None = None,
     ) -> None:
         """Open the illumination network; `TensorRtBackend.open` is the usual way.
+
+        Args:
+            model: what to run.
+            flavour: of TensorRT.
+            parts: what it stands on.
+            precision: "fp32" or "fp16"; None for FP16.
+            parallel: how many pictures at once; None means 2.
+            stop: ends a build under way when it is set.
 
         Raises:
             BackendUnavailableError: it cannot run here; the message says why.
@@ -91,7 +101,8 @@ class TensorRtBackend:
         self.parallel = parallel or 2  # one computes while the other's pictures are copied
         width_bytes = max(model.detail_widths) * (2 if self._precision == "fp16" else 4)
         self.memory = MemoryNeed(_FIXED_BYTES, _LIVE_MAPS * width_bytes / model.unshuffle**2)
-        self._lock = threading.Lock()
+        self._stop = stop
+        self._opening = threading.Lock()
         self._details: dict[_Key, EngineRunner] = {}
         self._estimate_id, loaded = self._engine("estimate", None, "float32", "fp32")
         side = (PRIOR_SIZE, PRIOR_SIZE)
@@ -107,8 +118,13 @@ class TensorRtBackend:
         device: str | None = None,
         precision: str | None = None,
         parallel: int | None = 1,
+        engine_dir: Path | None = None,
+        stop: threading.Event | None = None,
     ) -> Self:
         """Open a flavour on a GPU, "cuda" or "cuda:1".
+
+        The other arguments are those of the constructor, and where engines are kept (None for
+        `streamlight.engines.default_folder`).
 
         Raises:
             BackendUnavailableError: the flavour or PyTorch is not installed, there is no such GPU,
@@ -131,11 +147,11 @@ class TensorRtBackend:
         parts = Parts(
             TorchCuda(name),
             gpu,
-            EngineStore(),
+            EngineStore(engine_dir),
             lambda identity, plan: load_plan(of, plan),
             lambda: TorchBackend(model, name, "fp32"),
         )
-        return cls(model, of, parts, precision, parallel)
+        return cls(model, of, parts, precision, parallel, stop)
 
     def estimate(self, view: NDArray[np.float32]) -> Prior:
         """See `Backend.estimate`."""
@@ -172,11 +188,16 @@ class TensorRtBackend:
             "columns": columns.astype(np.int32),
         }
         key = (height, width, image.dtype.name, is_compact)
-        with self._lock:  # a second thread waits for the build instead of doing it again
+        runner = self._details.get(key) or self._open(key)
+        return np.asarray(runner.run(inputs)[0])
+
+    def _open(self, key: "_Key") -> EngineRunner:
+        """Open the engine of a size; other sizes run meanwhile, and others who want it wait."""
+        with self._opening:
             runner = self._details.get(key)
             if runner is None:
                 runner = self._details[key] = self._open_detail(key)
-        return np.asarray(runner.run(inputs)[0])
+            return runner
 
     def _open_detail(self, key: "_Key") -> EngineRunner:
         height, width, dtype, is_compact = key
@@ -212,7 +233,7 @@ class TensorRtBackend:
 
         identity = store.fitting(wanted, gpu.compute, takes)
         if identity is None:
-            built = build_engine(request, store)
+            built = build_engine(request, store, stop=self._stop)
             identity = built.record.identity
             logger.info("%s was built: %s", identity.name, built.reason)
         check_gpu(identity, gpu)

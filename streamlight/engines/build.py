@@ -1,6 +1,7 @@
 """From a request to an engine in the store."""
 
 import hashlib
+import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -103,6 +104,7 @@ def build_engine(
     *,
     is_forced: bool = False,
     on_step: compiler.OnStep | None = None,
+    stop: threading.Event | None = None,
 ) -> Built:
     """Find an engine in the store, or build it there. Of several processes one builds it.
 
@@ -111,6 +113,7 @@ def build_engine(
         store: where it is kept.
         is_forced: build it anew, also where there is a good one.
         on_step: see `compile_graph`.
+        stop: likewise.
 
     Raises:
         BackendUnavailableError: it cannot be built here.
@@ -139,6 +142,7 @@ def build_engine(
             identity.compute,
             timing_cache=timing_cache,
             on_step=on_step,
+            stop=stop,
         )
         record = EngineRecord(
             identity=identity,
