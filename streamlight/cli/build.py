@@ -3,14 +3,13 @@
 import json
 import sys
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from streamlight.cli.errors import one_line_errors
 from streamlight.cli.messages import say
-from streamlight.cli.options import AsJson, Debug, start_log
+from streamlight.cli.options import AsJson, Debug, EngineDir, start_log
 from streamlight.errors import UsageError
 from streamlight.models import MODELS, get_spec
 
@@ -29,16 +28,6 @@ streamlight build --sizes any --engine-dir engines/"""
 
 def _model_names() -> list[str]:
     return list(MODELS)
-
-
-EngineDir = Annotated[
-    Path | None,
-    typer.Option(
-        "--engine-dir",
-        metavar="FOLDER",
-        help="Where engines are kept.  [default: $STREAMLIGHT_ENGINE_DIR, or the user's cache]",
-    ),
-]
 
 
 def build(
