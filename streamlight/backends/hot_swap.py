@@ -111,7 +111,6 @@ class HotSwapBackend:
         self._frames = 0
         self._swaps: list[Swap] = []
         self._is_swapped = False
-        self._is_given_up = False
         self._is_closed = False
         self._stop = threading.Event()
         self._requests: queue.SimpleQueue[_Kind | None] = queue.SimpleQueue()
@@ -216,8 +215,6 @@ class HotSwapBackend:
         return self._first
 
     def _request(self, kind: "_Kind", progress: "_Progress") -> None:
-        if self._is_given_up:
-            return
         progress.phase = _Phase.BUILDING
         self._requests.put(kind)
         if self._thread is None:
@@ -295,7 +292,7 @@ class HotSwapBackend:
             except Exception as error:  # the thread's outermost frame; the first backend goes on
                 self._take_failure(kind, better, error, self._clock() - began_s)
                 if better is None:
-                    return
+                    return  # it cannot be opened; no other size is tried
             else:
                 self._take_ready(kind, better, self._clock() - began_s)
         if better is not None:
@@ -316,7 +313,6 @@ class HotSwapBackend:
         logger.debug("no better backend", exc_info=error)
         with self._lock:
             self._kinds[kind].phase = _Phase.FAILED
-            self._is_given_up = better is None
             self._note(kind, self._name if better is None else str(better.info), build_s, error)
 
 

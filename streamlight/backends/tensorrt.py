@@ -4,7 +4,7 @@ import logging
 import re
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,6 +23,7 @@ from streamlight.engines import (
     build_engine,
     identify,
     parse_sizes,
+    torch_compiler,
 )
 from streamlight.engines.gpu import Gpu, find_gpu
 from streamlight.engines.graphs import Pixels, Precision
@@ -107,7 +108,9 @@ class TensorRtBackend:
         self._estimate_id, loaded = self._engine("estimate", None, "float32", "fp32")
         side = (PRIOR_SIZE, PRIOR_SIZE)
         view: Layout = {"view": ((1, 3, *side), "float32")}
-        prior: Layout = {"prior": ((1, model.prior_channels, *side), "float32")}
+        prior: Layout = {
+            _output(self._estimate_id, "prior"): ((1, model.prior_channels, *side), "float32")
+        }
         self._estimate = self._runner(self._estimate_id, loaded, view, prior, 1)
 
     @classmethod
@@ -212,7 +215,7 @@ class TensorRtBackend:
             "rows": ((height // r,), "int32"),
             "columns": ((width // r,), "int32"),
         }
-        output: Layout = {"enhanced": ((1, height, width, 3), dtype)}
+        output: Layout = {_output(identity, "enhanced"): ((1, height, width, 3), dtype)}
         runner = self._runner(identity, loaded, inputs, output, self.parallel)
         if not self._parts.store.find(identity).verification.is_done:
             self._verify(runner, identity, key)
@@ -226,12 +229,14 @@ class TensorRtBackend:
         request = EngineRequest(
             self._model, graph, sizes, self._flavour, precision, pixels, gpu=gpu
         )
-        wanted = identify(request)
 
         def takes(theirs: str) -> bool:
             return sizes is None or sizes.best in parse_sizes(theirs, self._model)
 
-        identity = store.fitting(wanted, gpu.compute, takes)
+        identity = store.fitting(identify(request), gpu.compute, takes)
+        if identity is None:
+            wanted = identify(replace(request, compiler="torch-tensorrt"))
+            identity = store.fitting(wanted, gpu.compute, takes)
         if identity is None:
             built = build_engine(request, store, stop=self._stop)
             identity = built.record.identity
@@ -276,6 +281,11 @@ class TensorRtBackend:
             with self._parts.store.locked(verified):
                 self._parts.store.mark_verified(verified, found)
         logger.info("%s: %s", identity.name, found)
+
+
+def _output(identity: EngineIdentity, name: str) -> str:
+    """Return what an engine calls its output, which is `name` in our graphs."""
+    return torch_compiler.OUTPUT if identity.compiler == torch_compiler.NAME else name
 
 
 _Key = tuple[int, int, str, bool]

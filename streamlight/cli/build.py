@@ -2,7 +2,7 @@
 
 import json
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,6 +15,7 @@ from streamlight.models import MODELS, get_spec
 
 if TYPE_CHECKING:
     from streamlight.engines import Built, EngineRequest, Flavour
+    from streamlight.engines.build import Compiler
     from streamlight.engines.graphs import Pixels, Precision
 
 EXAMPLES = """Examples:
@@ -24,6 +25,9 @@ streamlight build --sizes 1080p
 streamlight build --model gladnet --sizes 720p,1080p,4k --compute 8.6,8.9,12.0
 
 streamlight build --sizes any --engine-dir engines/"""
+
+
+_COMPILERS: "dict[str, Compiler]" = {"onnx": "onnx-parser", "torch-tensorrt": "torch-tensorrt"}
 
 
 def _model_names() -> list[str]:
@@ -52,6 +56,15 @@ def build(
     backend: Annotated[
         str, typer.Option("--backend", metavar="NAME", help="tensorrt-rtx or tensorrt.")
     ] = "tensorrt-rtx",
+    compiler: Annotated[
+        str,
+        typer.Option(
+            "--compiler",
+            metavar="onnx|torch-tensorrt",
+            help="What makes the engines: the ONNX parser, or torch-tensorrt, which is of "
+            "tensorrt only, takes single sizes and --deep, and has never run yet.",
+        ),
+    ] = "onnx",
     compute: Annotated[
         str | None,
         typer.Option(
@@ -95,9 +108,14 @@ def build(
 
         if backend not in FLAVOURS:
             raise UsageError(f"--backend {backend}: choose one of {', '.join(FLAVOURS)}")
-        requests = _requests(
-            model, sizes, FLAVOURS[backend], compute, precision, estimate_precision, deep
-        )
+        if compiler not in _COMPILERS:
+            raise UsageError(f"--compiler {compiler}: choose one of {', '.join(_COMPILERS)}")
+        requests = [
+            replace(request, compiler=_COMPILERS[compiler])
+            for request in _requests(
+                model, sizes, FLAVOURS[backend], compute, precision, estimate_precision, deep
+            )
+        ]
         store = EngineStore(engine_dir)
         found = []
         for request in requests:
@@ -173,9 +191,10 @@ def _describe(what: str, built: "Built") -> str:
     layers = record.layers.get("convolution", {})
     types = " and ".join(f"{count} in {kind}" for kind, count in layers.items())
     size = f"{record.plan_bytes / 1e6:.1f} MB"
+    by = f"by {record.identity.compiler} {record.compiler_version} " * bool(record.compiler_version)
     targets = ", ".join(record.identity.compute) or record.identity.gpu
     return (
-        f"{what}: built in {record.build_s:.1f} s, {size}, for {targets}; "
+        f"{what}: built {by}in {record.build_s:.1f} s, {size}, for {targets}; "
         f"convolutions: {types}; {record.verification}"
     )
 

@@ -13,8 +13,6 @@ from streamlight.engines.graphs import Shapes
 from streamlight.engines.trt_log import TrtLog
 from streamlight.errors import BackendUnavailableError, EngineError, UsageError
 
-NAME = "onnx-parser"
-
 OnStep = Callable[[str, int, int], None]
 """Gets the phase of a build, and how many of its steps are done, of how many."""
 
@@ -29,11 +27,13 @@ class Compiled:
         plan: to be kept in a file.
         layers: see `EngineRecord.layers`.
         build_s: how long it took.
+        compiler_version: of what made it, where that is not TensorRT itself.
     """
 
     plan: bytes
     layers: dict[str, dict[str, int]]
     build_s: float
+    compiler_version: str = ""
 
 
 def compile_graph(

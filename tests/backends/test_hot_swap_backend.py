@@ -293,6 +293,24 @@ def test_a_change_of_size_builds_for_it_while_frames_go_on(rig: Rig) -> None:
     assert rig.firsts[1].is_closed
 
 
+def test_the_first_backend_stays_while_a_size_is_built(rig: Rig) -> None:
+    """Two cameras of two sizes, of which one has its engine."""
+    rig.may_open.set()
+    rig.run_until(BETTER)
+    first, second = Brighter(FIRST), rig.better
+    second.is_free.clear()
+    assert [rig.run(0, 8) for _ in range(2)] == [FIRST] * 2
+    wait_until(lambda: second.inside == 1)
+    with ThreadPoolExecutor(1) as threads:
+        other = threads.submit(rig.run)
+        wait_until(lambda: second.inside == 2)
+        second.is_free.set()
+        assert other.result(10) == BETTER
+    rig.run_until(BETTER, height=8)
+    assert len(rig.firsts) == 2, "closed, and opened again"
+    assert not first.is_closed
+
+
 def test_closing_ends_a_build_that_can_be_stopped(rig: Rig) -> None:
     rig.run(), rig.run()
     wait_until(lambda: rig.opened == 1)
