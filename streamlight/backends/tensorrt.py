@@ -217,7 +217,8 @@ class TensorRtBackend:
         }
         output: Layout = {_output(identity, "enhanced"): ((1, height, width, 3), dtype)}
         runner = self._runner(identity, loaded, inputs, output, self.parallel)
-        if not self._parts.store.find(identity).verification.is_done:
+        verification = self._parts.store.find(identity).verification
+        if not verification.is_done or verification.gpu != self._parts.gpu.name:
             self._verify(runner, identity, key)
         return runner
 

@@ -98,6 +98,9 @@ def test_an_engine_is_built_and_verified_once_and_then_comes_from_the_store(rig:
     second.reconstruct(night(66, 90, 1), second.estimate(sample(night(66, 90, 1))))
     assert rig.references == 1
     assert {i.name for i in rig.runtime.loaded} == set(built_at)
+    third = rig.open(gpu=replace(HERE, name="NVIDIA L4"))
+    third.reconstruct(night(66, 90), third.estimate(sample(night(66, 90))))
+    assert rig.references == 2, "verified on another kind of GPU only"
 
 
 def test_an_engine_for_more_sizes_and_gpus_serves_too(rig: Rig) -> None:
