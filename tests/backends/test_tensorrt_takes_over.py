@@ -135,6 +135,10 @@ def test_a_real_build_ends_when_it_is_told_to(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match="the build was stopped"):
         build_engine(request, EngineStore(tmp_path), stop=stop)
     assert EngineStore(tmp_path).list() == []
+    rig = Rig(tmp_path)
+    parts = Parts(rig.cuda, HERE, rig.store, rig.runtime.load, rig.reference)
+    with pytest.raises(EngineError, match="the build was stopped"):
+        TensorRtBackend(SPEC, RTX, parts, stop=stop)
 
 
 def test_auto_on_cuda_lets_tensorrt_take_over_where_it_is_installed(install: Install) -> None:
