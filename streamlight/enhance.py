@@ -1,12 +1,14 @@
 """The enhancer: a backend, the view that it looks at, and the look of the result."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
 
 from streamlight.backends import Backend, BackendInfo, Prior, choose
+from streamlight.backends.hot_swap import Swap, swaps_of
 from streamlight.brightness import BrightnessGate, brightness, needed_strength
 from streamlight.detail import DetailStep
 from streamlight.errors import UsageError
@@ -53,7 +55,6 @@ class Enhancer:
 
     Attributes:
         model: specification of the network that runs.
-        info: the backend that runs it.
         reason: why this backend was chosen.
         look: what is done with the result; may be replaced between frames.
         parallel: how many calls of `reconstruct` may usefully run at once.
@@ -100,6 +101,7 @@ class Enhancer:
         *,
         device: str | None = None,
         precision: str | None = None,
+        engine_dir: Path | None = None,
         look: Look | None = None,
         parallel: int | None = 1,
         smoothing_s: float = DEFAULT_TIME_CONSTANT_S,
@@ -117,6 +119,8 @@ class Enhancer:
             backend: "openvino", "torch", or "auto" for the best that opens.
             device: of the backend, such as "CPU", "GPU", "cuda:1"; None for the best.
             precision: "fp32", "bf16" or "fp16"; None for the fastest that is good.
+            engine_dir: where TensorRT's engines are kept; None for
+                `streamlight.engines.default_folder`.
             look: strength, exposure and comparison.
             parallel: how many pictures at once: 1 gives each picture all cores, for the least
                 time a picture; None makes the most of the device, for the most pictures in all.
@@ -135,7 +139,9 @@ class Enhancer:
             BackendUnavailableError: the backend cannot run here.
             UsageError: a name is unknown, or `memory_bytes` is too little for any picture.
         """
-        choice = choose(model, backend, device, precision, parallel)
+        choice = choose(
+            model, backend, device, precision, parallel, engine_dir=engine_dir, hot_swap=True
+        )
         try:
             return cls(
                 choice.backend,
@@ -201,7 +207,12 @@ class Enhancer:
     @property
     def notes(self) -> list[str]:
         """What the user should know of how it was done, such as a device that ran out of memory."""
-        return list(self._detail.notes)
+        return [*self._detail.notes, *map(str, self.swaps)]
+
+    @property
+    def swaps(self) -> tuple[Swap, ...]:
+        """What became of a better backend that was to take over; `info` is the one in use."""
+        return swaps_of(self._backend)
 
     def prepare(self, width: int, height: int, dtype: Any = np.uint8) -> None:
         """Choose the tiles for pictures of a size, so that `tiles` tells them before the first.

@@ -70,6 +70,8 @@ ONLY_IN: dict[str, set[str]] = {
         "backends/torch.py",
         "cuda",
         "backends/torch_cuda.py",
+        "engines/torch_compiler.py",
+        "engines/torch_modules.py",
         "models/gladnet.py",
         "models/detail_nhwc.py",
         "models/weights.py",

@@ -59,6 +59,7 @@ def enhance_file(
     backend: str = "auto",
     device: str | None = None,
     precision: str | None = None,
+    engine_dir: Path | None = None,
     memory_bytes: int | None = None,
     enhancer: Enhancer | None = None,
     look: Look | None = None,
@@ -90,6 +91,7 @@ def enhance_file(
         backend: "openvino", "torch" or "auto".
         device: of the backend; None for the best.
         precision: "fp32", "bf16" or "fp16"; None for the fastest that is good.
+        engine_dir: where TensorRT's engines are kept; None for the default.
         memory_bytes: what enhancing may take; larger frames go through in tiles. None looks at
             what is free.
         enhancer: an open one to use instead, with its own network and smoothing.
@@ -135,6 +137,7 @@ def enhance_file(
             backend,
             device=device,
             precision=precision,
+            engine_dir=engine_dir,
             memory_bytes=memory_bytes,
             look=look,
             parallel=None,

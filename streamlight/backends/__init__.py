@@ -2,8 +2,10 @@
 
 import importlib.util
 import re
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from streamlight.backends.base import Backend, BackendInfo, MemoryNeed, Prior
 from streamlight.errors import BackendUnavailableError, UsageError
@@ -22,8 +24,9 @@ __all__ = [
     "open_backend",
 ]
 
-Opener = Callable[[ModelSpec, str | None, str | None, int | None], Backend]
-"""Takes model, device, precision and parallelism; None means the best that there is."""
+Opener = Callable[..., Backend]
+"""Takes model, device, precision and parallelism; None means the best that there is. Where a row
+keeps engines, also their folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,7 @@ class BackendRow:
         devices: what `--device` takes, for people.
         precisions: what `--precision` takes.
         open: opens it.
+        keeps_engines: whether it builds engines, and keeps them in a folder.
     """
 
     name: str
@@ -45,6 +49,7 @@ class BackendRow:
     devices: str
     precisions: tuple[str, ...]
     open: Opener
+    keeps_engines: bool = False
 
     @property
     def is_installed(self) -> bool:
@@ -79,19 +84,27 @@ def _torch(
 
 
 def _tensorrt(
-    model: ModelSpec, device: str | None, precision: str | None, parallel: int | None
+    model: ModelSpec,
+    device: str | None,
+    precision: str | None,
+    parallel: int | None,
+    engine_dir: Path | None = None,
 ) -> Backend:
     from streamlight.backends.tensorrt import TensorRtBackend
 
-    return TensorRtBackend.open("tensorrt", model, device, precision, parallel)
+    return TensorRtBackend.open("tensorrt", model, device, precision, parallel, engine_dir)
 
 
 def _tensorrt_rtx(
-    model: ModelSpec, device: str | None, precision: str | None, parallel: int | None
+    model: ModelSpec,
+    device: str | None,
+    precision: str | None,
+    parallel: int | None,
+    engine_dir: Path | None = None,
 ) -> Backend:
     from streamlight.backends.tensorrt import TensorRtBackend
 
-    return TensorRtBackend.open("tensorrt-rtx", model, device, precision, parallel)
+    return TensorRtBackend.open("tensorrt-rtx", model, device, precision, parallel, engine_dir)
 
 
 BACKENDS: dict[str, BackendRow] = {
@@ -128,6 +141,7 @@ BACKENDS: dict[str, BackendRow] = {
             "cuda (any NVIDIA GPU)",
             ("fp32", "fp16"),
             _tensorrt,
+            keeps_engines=True,
         ),
         BackendRow(
             "tensorrt-rtx",
@@ -136,15 +150,20 @@ BACKENDS: dict[str, BackendRow] = {
             "cuda (GeForce and RTX)",
             ("fp32", "fp16"),
             _tensorrt_rtx,
+            keeps_engines=True,
         ),
     )
 }
-"""Every backend. TensorRT is used where it is asked for: see docs/tensorrt.md."""
+"""Every backend."""
 
 _AUTO_ORDER = (("torch", "cuda"), ("openvino", None), ("torch", "cpu"))
 """What `auto` tries, best first: a CUDA device beats any CPU, OpenVINO beats torch on one. The
 backend `cuda` goes first once `make gpu-check` has passed on a GPU: until then it is for those who
 ask for it."""
+
+_HOT_SWAP_ORDER = ("tensorrt-rtx", "tensorrt")
+"""What takes over from torch on CUDA where it is installed; the one that builds faster first. No
+run on a GPU has been seen yet, but no engine gives out a frame before it was compared with FP32."""
 
 GPU_MODEL = "gladnet"
 CPU_MODEL = "gladnet-fast"
@@ -171,6 +190,7 @@ def open_backend(
     device: str | None = None,
     precision: str | None = None,
     parallel: int | None = 1,
+    engine_dir: Path | None = None,
 ) -> Backend:
     """Open the backend of that name, or fail.
 
@@ -181,10 +201,11 @@ def open_backend(
         precision: see `BackendRow.precisions`; None means the fastest that is good.
         parallel: how many pictures at once: 1 for the least time a picture, None for the most
             pictures in all.
+        engine_dir: see `choose`.
 
     Raises:
         BackendUnavailableError: it is not installed, or has no such device.
-        UsageError: there is no such backend or precision.
+        UsageError: there is no such backend or precision, or it keeps no engines.
     """
     row = BACKENDS.get(name)
     if row is None:
@@ -193,10 +214,14 @@ def open_backend(
         raise UsageError(
             f"--precision {precision}: {name} has {', '.join(row.precisions)} and auto"
         )
+    if engine_dir is not None and not row.keeps_engines:
+        keeping = ", ".join(row.name for row in BACKENDS.values() if row.keeps_engines)
+        raise UsageError(f"--engine-dir: {name} keeps no engines; it is for auto, {keeping}")
     if not row.is_installed:
         raise BackendUnavailableError(f"{name} is not installed: {row.install}")
+    folder = {} if engine_dir is None else {"engine_dir": engine_dir}
     try:
-        return row.open(model, device, precision, parallel)
+        return row.open(model, device, precision, parallel, **folder)
     except (ImportError, OSError) as error:
         raise BackendUnavailableError(
             f"backend {name} is installed, but cannot be loaded ({error}); "
@@ -210,12 +235,24 @@ def choose(
     device: str | None = None,
     precision: str | None = None,
     parallel: int | None = 1,
+    *,
+    engine_dir: Path | None = None,
+    hot_swap: bool = False,
 ) -> AutoChoice:
     """Open a backend and a model, deciding what is left to "auto".
 
     Only an unavailable backend makes `auto` go on to the next one. Model "auto" is `gladnet` on
     a GPU and `gladnet-fast` on a CPU. A path or a name of the models folder is a user's own
     model (`streamlight.models.own`).
+
+    Args:
+        model: what to run.
+        backend: a key of `BACKENDS`.
+        device: see `open_backend`.
+        precision: likewise.
+        parallel: likewise.
+        engine_dir: where TensorRT's engines are kept; None for the default folder.
+        hot_swap: in `auto`, let TensorRT take over from torch on CUDA when its engines are ready.
 
     Raises:
         BackendUnavailableError: the one asked for, or every one, is unavailable; the message
@@ -239,7 +276,8 @@ def choose(
     failures: list[str] = []
     for name, wanted in tries:
         try:
-            opened = _open_with_model(name, spec, wanted, precision, parallel)
+            folder = None if backend == "auto" else engine_dir
+            opened, model_ = _open_with_model(name, spec, wanted, precision, parallel, folder)
         except BackendUnavailableError as error:
             if backend != "auto" and (name, wanted) == tries[-1]:
                 raise
@@ -249,7 +287,12 @@ def choose(
         # and two backends of one device have one reason
         skipped = ", ".join(dict.fromkeys(re.split("[:;]", failure)[0] for failure in failures))
         why = "as asked" if backend != "auto" else skipped or "the best here"
-        return AutoChoice(*opened, reason=why)
+        better = _better_than(name, wanted, model_) if backend == "auto" and hot_swap else ()
+        if better:
+            request = _Request(model_, wanted, precision, parallel, engine_dir)
+            opened = _with_hot_swap(opened, name, better, request)
+            why += f"; {' or '.join(better)} takes over when its engines are ready"
+        return AutoChoice(opened, model_, reason=why)
     raise BackendUnavailableError("no backend can run: " + "; ".join(failures))
 
 
@@ -259,11 +302,64 @@ def _open_with_model(
     device: str | None,
     precision: str | None,
     parallel: int | None,
+    engine_dir: Path | None,
 ) -> tuple[Backend, ModelSpec]:
     if spec is None:
         is_gpu = (device or "").lower().startswith(("cuda", "gpu"))
         spec = MODELS[GPU_MODEL if is_gpu else CPU_MODEL]
-    return open_backend(name, spec, device, precision, parallel), spec
+    return open_backend(name, spec, device, precision, parallel, engine_dir), spec
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What a backend is opened for; see `open_backend`."""
+
+    model: ModelSpec
+    device: str | None
+    precision: str | None
+    parallel: int | None
+    engine_dir: Path | None
+
+
+def _better_than(name: str, device: str | None, model: ModelSpec) -> tuple[str, ...]:
+    """Return what may take over from an open backend; nothing is imported for it."""
+    if name != "torch" or not (device or "").lower().startswith("cuda"):
+        return ()
+    if graphs_problem(model) is not None:
+        return ()  # engines are built from the packaged graphs
+    return tuple(better for better in _HOT_SWAP_ORDER if BACKENDS[better].is_installed)
+
+
+def _with_hot_swap(
+    first: Backend, name: str, better: tuple[str, ...], request: _Request
+) -> Backend:
+    from streamlight.backends.hot_swap import HotSwapBackend
+
+    def reopen() -> Backend:
+        return open_backend(
+            name, request.model, request.device, request.precision, request.parallel
+        )
+
+    def open_better(stop: threading.Event) -> Backend:
+        from streamlight.backends.tensorrt import TensorRtBackend
+
+        failures = []
+        for flavour in better:
+            try:
+                return TensorRtBackend.open(
+                    flavour,
+                    request.model,
+                    request.device,
+                    request.precision,
+                    first.parallel,
+                    request.engine_dir,
+                    stop,
+                )
+            except BackendUnavailableError as error:
+                failures.append(str(error))
+        raise BackendUnavailableError("; ".join(failures))
+
+    return HotSwapBackend(first, reopen=reopen, open_better=open_better, name=" or ".join(better))
 
 
 def _fits(name: str, wanted: str | None, device: str | None, precision: str | None) -> bool:

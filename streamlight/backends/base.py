@@ -52,14 +52,16 @@ class Backend(Protocol):
     """Runs one model on one device. Buffers belong to it; arrays that it returns do not.
 
     Attributes:
-        info: what was opened.
         parallel: how many calls of `reconstruct` may usefully run at once, at least 1.
         memory: what it takes.
     """
 
-    info: BackendInfo
     parallel: int
     memory: MemoryNeed
+
+    @property
+    def info(self) -> BackendInfo:
+        """What runs the network; of a `HotSwapBackend` it changes."""
 
     def estimate(self, view: NDArray[np.float32]) -> Prior:
         """Estimate the illumination of a view (1, 3, 96, 96) in [0, 1].

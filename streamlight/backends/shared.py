@@ -120,17 +120,20 @@ class SharedBackend:
         shared.close()
 
     Attributes:
-        info: what was opened.
         memory: what it takes, for all cameras together but for the pictures.
     """
 
     def __init__(self, backend: Backend) -> None:
         """Take over an open backend; `close` closes it."""
-        self.info = backend.info
         self.memory = backend.memory
         self._backend = backend
         self._estimating = FairGate(1)  # a backend's `estimate` is for one thread
         self._reconstructing = FairGate(backend.parallel)
+
+    @property
+    def info(self) -> BackendInfo:
+        """What runs the network."""
+        return self._backend.info
 
     def lease(self, name: str) -> Lease:
         """Return the backend as one camera uses it; `name` tells the cameras apart."""
@@ -147,7 +150,6 @@ class Lease:
     """A camera's share of a `SharedBackend`, in the form of a `Backend`.
 
     Attributes:
-        info: see `Backend`.
         memory: see `Backend`.
         parallel: 1: live pictures are wanted one after the other, the others are other cameras'.
     """
@@ -156,13 +158,17 @@ class Lease:
         self, name: str, backend: Backend, estimating: FairGate, reconstructing: FairGate
     ) -> None:
         """See `SharedBackend.lease`."""
-        self.info: BackendInfo = backend.info
         self.memory: MemoryNeed = backend.memory
         self.parallel = 1
         self._name = name
         self._backend = backend
         self._estimating = estimating
         self._reconstructing = reconstructing
+
+    @property
+    def info(self) -> BackendInfo:
+        """See `Backend.info`."""
+        return self._backend.info
 
     def estimate(self, view: NDArray[np.float32]) -> Prior:
         """See `Backend.estimate`."""

@@ -4,7 +4,8 @@ import logging
 import re
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -22,6 +23,7 @@ from streamlight.engines import (
     build_engine,
     identify,
     parse_sizes,
+    torch_compiler,
 )
 from streamlight.engines.gpu import Gpu, find_gpu
 from streamlight.engines.graphs import Pixels, Precision
@@ -77,8 +79,17 @@ class TensorRtBackend:
         parts: Parts,
         precision: str | None = None,
         parallel: int | None = 1,
+        stop: threading.Event | None = None,
     ) -> None:
         """Open the illumination network; `TensorRtBackend.open` is the usual way.
+
+        Args:
+            model: what to run.
+            flavour: of TensorRT.
+            parts: what it stands on.
+            precision: "fp32" or "fp16"; None for FP16.
+            parallel: how many pictures at once; None means 2.
+            stop: ends a build under way when it is set.
 
         Raises:
             BackendUnavailableError: it cannot run here; the message says why.
@@ -91,12 +102,15 @@ class TensorRtBackend:
         self.parallel = parallel or 2  # one computes while the other's pictures are copied
         width_bytes = max(model.detail_widths) * (2 if self._precision == "fp16" else 4)
         self.memory = MemoryNeed(_FIXED_BYTES, _LIVE_MAPS * width_bytes / model.unshuffle**2)
-        self._lock = threading.Lock()
+        self._stop = stop
+        self._opening = threading.Lock()
         self._details: dict[_Key, EngineRunner] = {}
         self._estimate_id, loaded = self._engine("estimate", None, "float32", "fp32")
         side = (PRIOR_SIZE, PRIOR_SIZE)
         view: Layout = {"view": ((1, 3, *side), "float32")}
-        prior: Layout = {"prior": ((1, model.prior_channels, *side), "float32")}
+        prior: Layout = {
+            _output(self._estimate_id, "prior"): ((1, model.prior_channels, *side), "float32")
+        }
         self._estimate = self._runner(self._estimate_id, loaded, view, prior, 1)
 
     @classmethod
@@ -107,8 +121,13 @@ class TensorRtBackend:
         device: str | None = None,
         precision: str | None = None,
         parallel: int | None = 1,
+        engine_dir: Path | None = None,
+        stop: threading.Event | None = None,
     ) -> Self:
         """Open a flavour on a GPU, "cuda" or "cuda:1".
+
+        The other arguments are those of the constructor, and where engines are kept (None for
+        `streamlight.engines.default_folder`).
 
         Raises:
             BackendUnavailableError: the flavour or PyTorch is not installed, there is no such GPU,
@@ -131,11 +150,11 @@ class TensorRtBackend:
         parts = Parts(
             TorchCuda(name),
             gpu,
-            EngineStore(),
+            EngineStore(engine_dir),
             lambda identity, plan: load_plan(of, plan),
             lambda: TorchBackend(model, name, "fp32"),
         )
-        return cls(model, of, parts, precision, parallel)
+        return cls(model, of, parts, precision, parallel, stop)
 
     def estimate(self, view: NDArray[np.float32]) -> Prior:
         """See `Backend.estimate`."""
@@ -172,11 +191,16 @@ class TensorRtBackend:
             "columns": columns.astype(np.int32),
         }
         key = (height, width, image.dtype.name, is_compact)
-        with self._lock:  # a second thread waits for the build instead of doing it again
+        runner = self._details.get(key) or self._open(key)
+        return np.asarray(runner.run(inputs)[0])
+
+    def _open(self, key: "_Key") -> EngineRunner:
+        """Open the engine of a size; other sizes run meanwhile, and others who want it wait."""
+        with self._opening:
             runner = self._details.get(key)
             if runner is None:
                 runner = self._details[key] = self._open_detail(key)
-        return np.asarray(runner.run(inputs)[0])
+            return runner
 
     def _open_detail(self, key: "_Key") -> EngineRunner:
         height, width, dtype, is_compact = key
@@ -191,9 +215,10 @@ class TensorRtBackend:
             "rows": ((height // r,), "int32"),
             "columns": ((width // r,), "int32"),
         }
-        output: Layout = {"enhanced": ((1, height, width, 3), dtype)}
+        output: Layout = {_output(identity, "enhanced"): ((1, height, width, 3), dtype)}
         runner = self._runner(identity, loaded, inputs, output, self.parallel)
-        if not self._parts.store.find(identity).verification.is_done:
+        verification = self._parts.store.find(identity).verification
+        if not verification.is_done or verification.gpu != self._parts.gpu.name:
             self._verify(runner, identity, key)
         return runner
 
@@ -205,14 +230,16 @@ class TensorRtBackend:
         request = EngineRequest(
             self._model, graph, sizes, self._flavour, precision, pixels, gpu=gpu
         )
-        wanted = identify(request)
 
         def takes(theirs: str) -> bool:
             return sizes is None or sizes.best in parse_sizes(theirs, self._model)
 
-        identity = store.fitting(wanted, gpu.compute, takes)
+        identity = store.fitting(identify(request), gpu.compute, takes)
         if identity is None:
-            built = build_engine(request, store)
+            wanted = identify(replace(request, compiler="torch-tensorrt"))
+            identity = store.fitting(wanted, gpu.compute, takes)
+        if identity is None:
+            built = build_engine(request, store, stop=self._stop)
             identity = built.record.identity
             logger.info("%s was built: %s", identity.name, built.reason)
         check_gpu(identity, gpu)
@@ -255,6 +282,11 @@ class TensorRtBackend:
             with self._parts.store.locked(verified):
                 self._parts.store.mark_verified(verified, found)
         logger.info("%s: %s", identity.name, found)
+
+
+def _output(identity: EngineIdentity, name: str) -> str:
+    """Return what an engine calls its output, which is `name` in our graphs."""
+    return torch_compiler.OUTPUT if identity.compiler == torch_compiler.NAME else name
 
 
 _Key = tuple[int, int, str, bool]

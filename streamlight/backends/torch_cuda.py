@@ -85,7 +85,8 @@ class TorchCuda:
     def capture(self, stream: Any, launch: Callable[[], None]) -> Callable[[], None]:
         """Record what `launch` starts on a stream as a CUDA graph; return what starts the graph."""
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, stream=stream):
+        # other threads go on meanwhile, and may allocate
+        with torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
             launch()
 
         def replay() -> None:

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from streamlight.backends import BackendInfo, choose
+from streamlight.backends.hot_swap import Swap, swaps_of
 from streamlight.backends.shared import SharedBackend
 from streamlight.cameras.camera import Camera, MessageCallback, StateCallback
 from streamlight.cameras.spec import CameraSpec
@@ -64,7 +65,6 @@ class CameraGroup:
     Attributes:
         cameras: by name, in the order of the specifications.
         model: that runs.
-        info: what runs it.
         reason: why this backend was chosen.
     """
 
@@ -76,6 +76,7 @@ class CameraGroup:
         backend: str = "auto",
         device: str | None = None,
         precision: str | None = None,
+        engine_dir: Path | None = None,
         on_state: StateCallback | None = None,
         on_message: MessageCallback | None = None,
     ) -> None:
@@ -87,6 +88,7 @@ class CameraGroup:
             backend: likewise.
             device: likewise.
             precision: likewise.
+            engine_dir: likewise.
             on_state: see `Camera`.
             on_message: see `Camera`.
 
@@ -96,11 +98,19 @@ class CameraGroup:
         """
         check_together(specs)
         # One camera wants each picture soon; several want the most pictures in all.
-        choice = choose(model, backend, device, precision, 1 if len(specs) == 1 else None)
+        choice = choose(
+            model,
+            backend,
+            device,
+            precision,
+            1 if len(specs) == 1 else None,
+            engine_dir=engine_dir,
+            hot_swap=True,
+        )
         self.model: ModelSpec = choice.model
         self.reason = choice.reason
+        self._backend = choice.backend
         self._shared = SharedBackend(choice.backend)
-        self.info: BackendInfo = self._shared.info
         self._cameras = {
             spec.name: Camera(
                 spec,
@@ -125,6 +135,16 @@ class CameraGroup:
     ) -> None:
         """Stop all cameras and free the device."""
         self.stop()
+
+    @property
+    def info(self) -> BackendInfo:
+        """What runs the network."""
+        return self._shared.info
+
+    @property
+    def swaps(self) -> tuple[Swap, ...]:
+        """What became of a better backend that was to take over."""
+        return swaps_of(self._backend)
 
     @property
     def cameras(self) -> Mapping[str, Camera]:

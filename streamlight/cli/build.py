@@ -2,20 +2,20 @@
 
 import json
 import sys
-from dataclasses import asdict
-from pathlib import Path
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from streamlight.cli.errors import one_line_errors
 from streamlight.cli.messages import say
-from streamlight.cli.options import AsJson, Debug, start_log
+from streamlight.cli.options import AsJson, Debug, EngineDir, start_log
 from streamlight.errors import UsageError
 from streamlight.models import MODELS, get_spec
 
 if TYPE_CHECKING:
     from streamlight.engines import Built, EngineRequest, Flavour
+    from streamlight.engines.build import Compiler
     from streamlight.engines.graphs import Pixels, Precision
 
 EXAMPLES = """Examples:
@@ -27,18 +27,11 @@ streamlight build --model gladnet --sizes 720p,1080p,4k --compute 8.6,8.9,12.0
 streamlight build --sizes any --engine-dir engines/"""
 
 
+_COMPILERS: "dict[str, Compiler]" = {"onnx": "onnx-parser", "torch-tensorrt": "torch-tensorrt"}
+
+
 def _model_names() -> list[str]:
     return list(MODELS)
-
-
-EngineDir = Annotated[
-    Path | None,
-    typer.Option(
-        "--engine-dir",
-        metavar="FOLDER",
-        help="Where engines are kept.  [default: $STREAMLIGHT_ENGINE_DIR, or the user's cache]",
-    ),
-]
 
 
 def build(
@@ -63,6 +56,15 @@ def build(
     backend: Annotated[
         str, typer.Option("--backend", metavar="NAME", help="tensorrt-rtx or tensorrt.")
     ] = "tensorrt-rtx",
+    compiler: Annotated[
+        str,
+        typer.Option(
+            "--compiler",
+            metavar="onnx|torch-tensorrt",
+            help="What makes the engines: the ONNX parser, or torch-tensorrt, which is of "
+            "tensorrt only, takes single sizes and --deep, and has never run yet.",
+        ),
+    ] = "onnx",
     compute: Annotated[
         str | None,
         typer.Option(
@@ -106,9 +108,14 @@ def build(
 
         if backend not in FLAVOURS:
             raise UsageError(f"--backend {backend}: choose one of {', '.join(FLAVOURS)}")
-        requests = _requests(
-            model, sizes, FLAVOURS[backend], compute, precision, estimate_precision, deep
-        )
+        if compiler not in _COMPILERS:
+            raise UsageError(f"--compiler {compiler}: choose one of {', '.join(_COMPILERS)}")
+        requests = [
+            replace(request, compiler=_COMPILERS[compiler])
+            for request in _requests(
+                model, sizes, FLAVOURS[backend], compute, precision, estimate_precision, deep
+            )
+        ]
         store = EngineStore(engine_dir)
         found = []
         for request in requests:
@@ -184,9 +191,10 @@ def _describe(what: str, built: "Built") -> str:
     layers = record.layers.get("convolution", {})
     types = " and ".join(f"{count} in {kind}" for kind, count in layers.items())
     size = f"{record.plan_bytes / 1e6:.1f} MB"
+    by = f"by {record.identity.compiler} {record.compiler_version} " * bool(record.compiler_version)
     targets = ", ".join(record.identity.compute) or record.identity.gpu
     return (
-        f"{what}: built in {record.build_s:.1f} s, {size}, for {targets}; "
+        f"{what}: built {by}in {record.build_s:.1f} s, {size}, for {targets}; "
         f"convolutions: {types}; {record.verification}"
     )
 

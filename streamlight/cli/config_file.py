@@ -30,12 +30,13 @@ class Config:
 
     Attributes:
         cameras: at least one.
-        network: keyword arguments of `CameraGroup`: model, backend, device, precision.
+        network: keyword arguments of `CameraGroup`: model, backend, device, precision,
+            engine_dir.
         web: how the live page is served; None for no page.
     """
 
     cameras: tuple[CameraSpec, ...]
-    network: Mapping[str, str]
+    network: Mapping[str, Any]
     web: WebSettings | None = None
 
 
@@ -141,6 +142,7 @@ _NETWORK: dict[str, Callable[[Any], Any]] = {
     "backend": _one_of(["auto", *BACKENDS]),
     "device": _text,
     "precision": _one_of(["fp32", "bf16", "fp16"]),
+    "engine_dir": lambda value: Path(_text(value)),
 }
 _WEB: dict[str, Callable[[Any], Any]] = {
     "port": _whole,

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streamlight.cli.build import EngineDir
 from streamlight.cli.errors import FAILED, one_line_errors
 from streamlight.cli.messages import say
-from streamlight.cli.options import AsJson, Debug, start_log
+from streamlight.cli.options import AsJson, Debug, EngineDir, start_log
 from streamlight.errors import UsageError
 
 if TYPE_CHECKING:

@@ -169,6 +169,16 @@ Precision = Annotated[
         panel=NETWORK,
     ),
 ]
+EngineDir = Annotated[
+    Path | None,
+    _option(
+        "--engine-dir",
+        metavar="FOLDER",
+        help="Where TensorRT's engines are kept.  "
+        "[default: $STREAMLIGHT_ENGINE_DIR, or the user's cache]",
+        panel=NETWORK,
+    ),
+]
 Memory = Annotated[
     str | None,
     _option(

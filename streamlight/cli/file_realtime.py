@@ -13,10 +13,10 @@ _LIVE_ONLY = ("loop", "preview", "web", "process_size", "adaptive")
 """Make no sense without --realtime."""
 
 _ALSO_LIVE = {
-    "sources", "output", "overwrite", "model", "backend", "device", "precision", "memory",
-    "strength", "exposure", "compare", "skip_bright", "smoothing", "estimate_every", "sampling",
-    "start", "duration", "crf", "bitrate", "preset", "realtime", "report", "quiet", "debug",
-    *_LIVE_ONLY,
+    "sources", "output", "overwrite", "model", "backend", "device", "precision", "engine_dir",
+    "memory", "strength", "exposure", "compare", "skip_bright", "smoothing", "estimate_every",
+    "sampling", "start", "duration", "crf", "bitrate", "preset", "realtime", "report", "quiet",
+    "debug", *_LIVE_ONLY,
 }  # fmt: skip
 """Make sense with it."""
 
@@ -70,6 +70,7 @@ def play(context: typer.Context, sources: Sequence[str], *, debug: bool) -> None
         backend=given["backend"],
         network_device=given["device"],
         precision=given["precision"],
+        engine_dir=given["engine_dir"],
         memory=given["memory"],
         process_size=given["process_size"],
         adaptive=given["adaptive"],

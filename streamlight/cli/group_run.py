@@ -16,6 +16,7 @@ from streamlight.cameras.camera import Camera
 from streamlight.cameras.group import CameraGroup
 from streamlight.cameras.spec import CameraSpec
 from streamlight.cameras.status import CameraStatus
+from streamlight.cli.backend_report import backend_dict
 from streamlight.cli.json_file import write_json
 from streamlight.cli.live_log import live_log
 from streamlight.cli.progress import format_duration
@@ -69,6 +70,7 @@ class GroupRun:
         self._line = StatusLine(is_wanted=not settings.is_quiet)
         self._signals = StopSignals(self.stop, notice="" if settings.is_quiet else _NOTICE)
         self._told: dict[str, LiveState] = {}
+        self._swaps_told = 0
         self._began = time.monotonic()
         if settings.web is None:
             for spec in specs:
@@ -106,6 +108,7 @@ class GroupRun:
             self._watch(group)
             notify("STOPPING=1")
         statuses = [camera.status() for camera in group.cameras.values()]
+        self._tell_swaps(group)
         for status in statuses:
             self._say(_describe(status))
         self._end(group, statuses)
@@ -127,9 +130,15 @@ class GroupRun:
                 return
             if elapsed_s - shown_at >= _STATUS_S:
                 shown_at = elapsed_s
+                self._tell_swaps(group)
                 statuses = [camera.status() for camera in group.cameras.values()]
                 now = ", ".join(map(_describe_now, statuses))
                 self._line.show(f"{now}; {format_duration(elapsed_s)}")
+
+    def _tell_swaps(self, group: CameraGroup) -> None:
+        for swap in group.swaps[self._swaps_told :]:
+            self._say(str(swap))
+            self._swaps_told += 1
 
     def _take_state(self, camera: Camera, state: LiveState) -> None:
         """Say what a camera does, where it is new; in that camera's thread."""
@@ -182,12 +191,7 @@ class GroupRun:
                 "stopped_by": stopped_by,
                 "wall_s": time.monotonic() - self._began,
                 "model": group.model.name,
-                "backend": {
-                    "name": group.info.backend,
-                    "device": group.info.device,
-                    "precision": group.info.precision,
-                    "reason": group.reason,
-                },
+                "backend": backend_dict(group.info, group.reason, group.swaps),
                 "cameras": [status.to_dict() for status in statuses],
                 "versions": versions(),
             },

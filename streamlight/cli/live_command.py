@@ -8,7 +8,7 @@ from streamlight.cameras.spec import CameraSpec
 from streamlight.cli.camera_names import names_of
 from streamlight.cli.live_settings import LiveSettings
 
-_OF_GROUP = ("model", "backend", "device", "precision")
+_OF_GROUP = ("model", "backend", "device", "precision", "engine_dir")
 
 
 def carry_out(source: SourceSpec, settings: LiveSettings, *, debug: bool) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from streamlight.cameras.source import LiveInput
+from streamlight.cli.backend_report import backend_dict
 from streamlight.cli.errors import describe, exit_code
 from streamlight.cli.json_file import write_json
 from streamlight.cli.messages import one_line
@@ -88,14 +89,9 @@ class LiveReport:
                 **self._size(),
             },
             "model": enhancer.model.name if enhancer else None,
-            "backend": {
-                "name": enhancer.info.backend,
-                "device": enhancer.info.device,
-                "precision": enhancer.info.precision,
-                "reason": enhancer.reason,
-            }
-            if enhancer
-            else None,
+            "backend": (
+                backend_dict(enhancer.info, enhancer.reason, enhancer.swaps) if enhancer else None
+            ),
             "pipeline": self.pipeline.to_dict() if self.pipeline else None,
             "drops": self.drops,
             "sinks": [sink.to_dict() for sink in self.sinks],

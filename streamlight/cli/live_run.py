@@ -76,6 +76,7 @@ class LiveRun:
         self._is_connecting = False
         self._is_advised = False
         self._notes_told = 0
+        self._swaps_told = 0
         self._rate = Rate()
         self._status_at_s = 0.0
 
@@ -307,6 +308,10 @@ class LiveRun:
         for note in notes[self._notes_told :]:
             self._say(f"note: {note}")
         self._notes_told = len(notes)
+        swaps = self._facts.enhancer.swaps if self._facts.enhancer else ()
+        for swap in swaps[self._swaps_told :]:
+            self._say(str(swap))
+        self._swaps_told = len(swaps)
 
     def _say(self, text: str) -> None:
         if not self._settings.is_quiet:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from streamlight.cli.backend_report import backend_dict
 from streamlight.cli.errors import describe, exit_code
 from streamlight.cli.messages import one_line
 from streamlight.cli.versions import versions
@@ -33,6 +34,7 @@ class RunReport:
         notes: what the user should know.
         verification: what `--verify` found; None where it was not asked for.
         opened: what is known since input and network are open.
+        enhancer: what runs the network; None before it is open.
     """
 
     source: Path
@@ -44,10 +46,12 @@ class RunReport:
     notes: list[str] = field(default_factory=list)
     verification: dict[str, Any] | None = None
     opened: dict[str, Any] = field(default_factory=dict)
+    enhancer: "Enhancer | None" = None
 
     def take_open(self, source: Any, enhancer: "Enhancer") -> None:
         """Note the input and what enhances it."""
         info, color = source.info, source.info.color
+        self.enhancer = enhancer
         self.notes = list(source.notes)
         self.opened = {
             "input": {
@@ -70,12 +74,6 @@ class RunReport:
                 "note": getattr(source, "hwaccel_note", "") or None,
             },
             "model": enhancer.model.name,
-            "backend": {
-                "name": enhancer.info.backend,
-                "device": enhancer.info.device,
-                "precision": enhancer.info.precision,
-                "reason": enhancer.reason,
-            },
         }
 
     def take_error(self, error: BaseException) -> None:
@@ -86,12 +84,10 @@ class RunReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain data, with the units in the names."""
-        blank = {
-            "input": {"path": str(self.source)},
-            "hwaccel": None,
-            "model": None,
-            "backend": None,
-        }
+        blank = {"input": {"path": str(self.source)}, "hwaccel": None, "model": None}
+        enhancer, backend = self.enhancer, None
+        if enhancer is not None:
+            backend = backend_dict(enhancer.info, enhancer.reason, enhancer.swaps)
         return {
             "schema": SCHEMA,
             "outcome": self.outcome,
@@ -99,6 +95,7 @@ class RunReport:
             "error": self.error,
             "output": str(self.output) if self.output else None,
             **(self.opened or blank),
+            "backend": backend,
             "pipeline": self.pipeline.to_dict() if self.pipeline else None,
             "notes": self.notes,
             "verification": self.verification,

@@ -76,6 +76,7 @@ def serve(
     backend: file_options.Backend = "auto",
     network_device: live_options.NetworkDevice = None,
     precision: file_options.Precision = None,
+    engine_dir: file_options.EngineDir = None,
     process_size: live_options.ProcessSize = None,
     adaptive: live_options.Adaptive = False,
     target_fps: live_options.TargetFps = None,
@@ -124,6 +125,7 @@ def serve(
             "backend": backend,
             "device": network_device,
             "precision": precision,
+            "engine_dir": engine_dir,
         }
         web = WebSettings(
             port=port,

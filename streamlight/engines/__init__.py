@@ -4,6 +4,7 @@ An engine is a built plan file with a JSON record beside it. The way of one:
 
     graphs         the packaged ONNX graph, in FP16 with bytes in and out
     compiler       graph -> plan, by the builder of a flavour of TensorRT
+    torch_compiler network of PyTorch -> plan, by torch-tensorrt
     store          plan and record in a folder; what does not match is refused
     loading        plan -> engine of the runtime, or the reason why not
     verification   its results against FP32, on frames of several kinds

@@ -1,11 +1,13 @@
 """From a request to an engine in the store."""
 
 import hashlib
+import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal
 
 from streamlight import __version__
-from streamlight.engines import compiler
+from streamlight.engines import compiler, torch_compiler
 from streamlight.engines.flavours import Flavour
 from streamlight.engines.gpu import Gpu
 from streamlight.engines.graphs import (
@@ -20,8 +22,12 @@ from streamlight.engines.identity import EngineIdentity
 from streamlight.engines.record import EngineRecord
 from streamlight.engines.sizes import Sizes
 from streamlight.engines.store import EngineStore
-from streamlight.errors import BackendUnavailableError, EngineError
+from streamlight.errors import BackendUnavailableError, EngineError, UsageError
 from streamlight.models import PRIOR_SIZE, GraphName, ModelSpec
+
+Compiler = Literal["onnx-parser", "torch-tensorrt"]
+
+_RECIPES: dict[Compiler, int] = {"onnx-parser": RECIPE, "torch-tensorrt": torch_compiler.RECIPE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +43,7 @@ class EngineRequest:
         pixels: type of the pictures.
         compute: compute capabilities to build for; none for the GPU that is there.
         gpu: that is there.
+        compiler: what makes the plan.
     """
 
     model: ModelSpec
@@ -47,6 +54,7 @@ class EngineRequest:
     pixels: Pixels = "uint8"
     compute: tuple[str, ...] = ()
     gpu: Gpu | None = None
+    compiler: Compiler = "onnx-parser"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +99,8 @@ def identify(request: EngineRequest) -> EngineIdentity:
         compute=tuple(sorted(set(compute), key=_by_number)),
         gpu=f"{gpu.name} ({gpu.compute})" if gpu else "",
         driver=gpu.driver if gpu else "",
-        compiler=compiler.NAME,
-        options=(f"recipe={RECIPE}", "tf32=off"),
+        compiler=request.compiler,
+        options=(f"recipe={_RECIPES[request.compiler]}", "tf32=off"),
         streamlight=__version__,
     )
 
@@ -103,6 +111,7 @@ def build_engine(
     *,
     is_forced: bool = False,
     on_step: compiler.OnStep | None = None,
+    stop: threading.Event | None = None,
 ) -> Built:
     """Find an engine in the store, or build it there. Of several processes one builds it.
 
@@ -111,6 +120,7 @@ def build_engine(
         store: where it is kept.
         is_forced: build it anew, also where there is a good one.
         on_step: see `compile_graph`.
+        stop: likewise.
 
     Raises:
         BackendUnavailableError: it cannot be built here.
@@ -126,20 +136,7 @@ def build_engine(
                 return Built(record, is_new=False)
             except EngineError as error:
                 reason = str(error)
-        shapes = input_shapes(request.model, request.sizes) if request.sizes else {}
-        timing_cache = None
-        if not request.flavour.builds_anywhere:
-            timing_cache = store.timing_cache(identity.flavour, identity.version, identity.gpu)
-        compiled = compiler.compile_graph(
-            request.flavour,
-            make_graph(
-                request.model, request.graph, request.sizes, request.precision, request.pixels
-            ),
-            shapes,
-            identity.compute,
-            timing_cache=timing_cache,
-            on_step=on_step,
-        )
+        compiled = _compile(request, identity, store, on_step, stop)
         record = EngineRecord(
             identity=identity,
             plan_sha256=hashlib.sha256(compiled.plan).hexdigest(),
@@ -147,9 +144,37 @@ def build_engine(
             built_at=datetime.now(UTC).isoformat(timespec="seconds"),
             build_s=round(compiled.build_s, 3),
             layers=compiled.layers,
+            compiler_version=compiled.compiler_version,
         )
         store.save(record, compiled.plan)
     return Built(record, is_new=True, reason=reason)
+
+
+def _compile(
+    request: EngineRequest,
+    identity: EngineIdentity,
+    store: EngineStore,
+    on_step: compiler.OnStep | None,
+    stop: threading.Event | None,
+) -> compiler.Compiled:
+    what = (request.model, request.graph, request.sizes, request.precision, request.pixels)
+    if request.compiler == "torch-tensorrt":
+        if request.compute:
+            raise UsageError("--compute: torch-tensorrt builds for the GPU that is here only")
+        cache = store.timing_cache(request.compiler, identity.version, identity.gpu)
+        return torch_compiler.compile_network(request.flavour, *what, timing_cache=cache)
+    timing_cache = None
+    if not request.flavour.builds_anywhere:
+        timing_cache = store.timing_cache(identity.flavour, identity.version, identity.gpu)
+    return compiler.compile_graph(
+        request.flavour,
+        make_graph(*what),
+        input_shapes(request.model, request.sizes) if request.sizes else {},
+        identity.compute,
+        timing_cache=timing_cache,
+        on_step=on_step,
+        stop=stop,
+    )
 
 
 def _by_number(compute: str) -> tuple[int, ...]:

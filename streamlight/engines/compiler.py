@@ -13,8 +13,6 @@ from streamlight.engines.graphs import Shapes
 from streamlight.engines.trt_log import TrtLog
 from streamlight.errors import BackendUnavailableError, EngineError, UsageError
 
-NAME = "onnx-parser"
-
 OnStep = Callable[[str, int, int], None]
 """Gets the phase of a build, and how many of its steps are done, of how many."""
 
@@ -29,11 +27,13 @@ class Compiled:
         plan: to be kept in a file.
         layers: see `EngineRecord.layers`.
         build_s: how long it took.
+        compiler_version: of what made it, where that is not TensorRT itself.
     """
 
     plan: bytes
     layers: dict[str, dict[str, int]]
     build_s: float
+    compiler_version: str = ""
 
 
 def compile_graph(
@@ -44,6 +44,7 @@ def compile_graph(
     *,
     timing_cache: Path | None = None,
     on_step: OnStep | None = None,
+    stop: threading.Event | None = None,
 ) -> Compiled:
     """Build a plan; a Ctrl-C ends the build between two steps.
 
@@ -54,6 +55,7 @@ def compile_graph(
         compute: capabilities to build for; none for the GPU that is there.
         timing_cache: file of what earlier builds measured; None to measure all anew.
         on_step: told of the progress, from another thread.
+        stop: ends the build between two steps when it is set, with an EngineError.
 
     Raises:
         BackendUnavailableError: the flavour is not installed, or finds no GPU and needs one.
@@ -68,7 +70,7 @@ def compile_graph(
         )
     targets = [flavour.compute_capability(bindings, number) for number in compute]
     begin = time.perf_counter()
-    build = _Build(flavour, bindings, graph, shapes, targets, timing_cache, on_step)
+    build = _Build(flavour, bindings, graph, shapes, targets, timing_cache, on_step, stop)
     build.run()
     return Compiled(build.plan, build.layers, time.perf_counter() - begin)
 
@@ -89,6 +91,7 @@ class _Build:
         targets: list[Any],
         timing_cache: Path | None,
         on_step: OnStep | None,
+        stop: threading.Event | None,
     ) -> None:
         self._flavour = flavour
         self._trt = bindings
@@ -97,7 +100,7 @@ class _Build:
         self._targets = targets
         self._timing_cache = timing_cache
         self._on_step = on_step
-        self._is_cancelled = threading.Event()
+        self._is_cancelled = stop or threading.Event()
         self._failure: BaseException | None = None
         self._log = TrtLog(bindings)
         self.plan = b""

@@ -50,6 +50,7 @@ class EngineRecord:
         build_s: how long it took.
         layers: how many layers of a kind give which type, such as {"convolution": {"half": 5}}.
         verification: against FP32.
+        compiler_version: of what made the plan, where that is not TensorRT itself.
     """
 
     identity: EngineIdentity
@@ -59,6 +60,7 @@ class EngineRecord:
     build_s: float
     layers: dict[str, dict[str, int]] = field(default_factory=dict)
     verification: Verification = field(default_factory=Verification)
+    compiler_version: str = ""
 
     def to_json(self) -> str:
         """Write it as JSON, with a checksum of its own."""

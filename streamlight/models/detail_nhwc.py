@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from streamlight.models.gladnet import Detail, nearest_index, phase_index
+from streamlight.models.gladnet import Detail, Indices, nearest_index, phase_index
 from streamlight.models.spec import PRIOR_SIZE
 
 
@@ -39,11 +39,11 @@ class DetailNHWC(nn.Module):
         self.inner_convs = nn.ModuleList(conv3x3(conv.weight, conv.bias) for conv in inner)
         self.last_conv = conv3x3(last.weight[order], cast(Tensor, last.bias)[order])
 
-    def forward(self, image: Tensor, prior: Tensor) -> Tensor:
+    def forward(self, image: Tensor, prior: Tensor, at: Indices | None = None) -> Tensor:
         """Map image (1, H, W, 3) in [0, 1] and prior (1, C, 96, 96) to the image's shape.
 
         H and W must be multiples of `unshuffle`; the compact form needs sides of at least
-        `ModelSpec.compact_min_side`, and neither is checked.
+        `ModelSpec.compact_min_side`, and neither is checked. For a tile, `at` is that of `Detail`.
         """
         _, height, width, _ = image.shape
         r, h, w = self.unshuffle, height // self.unshuffle, width // self.unshuffle
@@ -51,7 +51,7 @@ class DetailNHWC(nn.Module):
         if r > 1:
             pixels = image.reshape(1, h, r, w, 3 * r).permute(0, 1, 3, 2, 4)
             pixels = pixels.reshape(1, h, w, 3 * r * r)
-        x = self._first(to_nchw(pixels), prior, h, w)
+        x = self._first(to_nchw(pixels), prior, h, w, at)
         for conv in self.inner_convs:
             x = conv(torch.relu(x))
         x = to_nhwc(self.last_conv(torch.relu(x)).clamp(0, 1))
@@ -59,14 +59,18 @@ class DetailNHWC(nn.Module):
             x = x.reshape(1, h, w, r, 3 * r).permute(0, 1, 3, 2, 4).reshape(1, height, width, 3)
         return x
 
-    def _first(self, x: Tensor, prior: Tensor, h: int, w: int) -> Tensor:
+    def _first(self, x: Tensor, prior: Tensor, h: int, w: int, at: Indices | None) -> Tensor:
         if not self.is_compact:
-            rows = nearest_index(h, PRIOR_SIZE, x.device)
-            columns = nearest_index(w, PRIOR_SIZE, x.device)
-            return cast(Tensor, self.first_conv(torch.cat([gather(prior, rows, columns), x], 1)))
+            if at is None:
+                at = (
+                    nearest_index(h, PRIOR_SIZE, x.device),
+                    nearest_index(w, PRIOR_SIZE, x.device),
+                )
+            return cast(Tensor, self.first_conv(torch.cat([gather(prior, *at), x], 1)))
         grid = self.prior_conv(F.interpolate(prior, scale_factor=3.0))  # (1, C', 288, 288)
-        share = gather(grid, phase_index(h, x.device), phase_index(w, x.device))
-        return share + cast(Tensor, self.image_conv(x))
+        if at is None:
+            at = phase_index(h, x.device), phase_index(w, x.device)
+        return gather(grid, *at) + cast(Tensor, self.image_conv(x))
 
 
 def pixel_order(unshuffle: int) -> Tensor:

@@ -133,6 +133,9 @@ class FakeEngine:
         options = {"INFERENCE_PRECISION_HINT": "f32"}
         self.compiled = core.compile_model(core.read_model(made), "CPU", options)
         self.runtime, self.log, self.sizes = runtime, log, sizes
+        (output,) = self.compiled.outputs
+        # as torch-tensorrt names outputs
+        self.output = "output0" if identity.compiler == "torch-tensorrt" else output.any_name
 
     def create_runtime_config(self) -> Any:
         cache = SimpleNamespace(
@@ -186,7 +189,6 @@ class FakeContext:
             i.any_name: memory[self.addresses[i.any_name]] for i in self.engine.compiled.inputs
         }
         self.request.infer({name: ov.Tensor(b.there.copy()) for name, b in inputs.items()})
-        (output,) = self.engine.compiled.outputs
         result = np.array(self.request.get_output_tensor().data)
-        np.copyto(memory[self.addresses[output.any_name]].there, runtime.spoil(result))
+        np.copyto(memory[self.addresses[self.engine.output]].there, runtime.spoil(result))
         self.is_busy = False

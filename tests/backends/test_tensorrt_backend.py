@@ -15,6 +15,7 @@ from streamlight.backends.openvino import OpenVinoBackend
 from streamlight.backends.tensorrt import Parts, TensorRtBackend
 from streamlight.detail import DetailStep
 from streamlight.engines import FLAVOURS, EngineRequest, EngineStore, build_engine, parse_sizes
+from streamlight.engines.compiler import Compiled
 from streamlight.engines.gpu import Gpu, find_gpu
 from streamlight.engines.loading import failure_of
 from streamlight.errors import (
@@ -97,6 +98,9 @@ def test_an_engine_is_built_and_verified_once_and_then_comes_from_the_store(rig:
     second.reconstruct(night(66, 90, 1), second.estimate(sample(night(66, 90, 1))))
     assert rig.references == 1
     assert {i.name for i in rig.runtime.loaded} == set(built_at)
+    third = rig.open(gpu=replace(HERE, name="NVIDIA L4"))
+    third.reconstruct(night(66, 90), third.estimate(sample(night(66, 90))))
+    assert rig.references == 2, "verified on another kind of GPU only"
 
 
 def test_an_engine_for_more_sizes_and_gpus_serves_too(rig: Rig) -> None:
@@ -113,6 +117,34 @@ def test_an_engine_for_more_sizes_and_gpus_serves_too(rig: Rig) -> None:
     other = rig.open(gpu=replace(HERE, compute="8.0"))
     other.reconstruct(night(66, 90), other.estimate(sample(night(66, 90))))
     assert rig.runtime.loaded[-1].compute == ("8.0",), "an engine for other GPUs was used"
+
+
+def test_engines_of_torch_tensorrt_serve_too(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that `streamlight build --compiler torch-tensorrt --deep` made, for floats."""
+    asked: list[str] = []
+
+    def compile_network(flavour: Any, model: Any, graph: str, *more: Any, **options: Any) -> Any:
+        asked.append(graph)
+        return Compiled(b"plan", {}, 0.1, "2.13.0")
+
+    monkeypatch.setattr("streamlight.engines.torch_compiler.compile_network", compile_network)
+    rig.flavour = replace(RTX, name="tensorrt", builds_anywhere=False, compiles_at_runtime=False)
+    sizes = parse_sizes("90x66", SPEC)
+    for request in (
+        EngineRequest(SPEC, "estimate", None, rig.flavour, "fp32", "float32"),
+        EngineRequest(SPEC, "reconstruct", sizes, rig.flavour, "fp16", "float32"),
+    ):
+        build_engine(replace(request, gpu=HERE, compiler="torch-tensorrt"), rig.store)
+    assert asked == ["estimate", "reconstruct"]
+    image = night(66, 90).astype(np.float32) / 255
+    backend, reference = rig.open(), rig.reference()
+    prior = backend.estimate(sample(image))
+    found = backend.reconstruct(image, prior)
+    expected = reference.reconstruct(image, reference.estimate(sample(image)))
+    assert np.abs(found - expected).max() <= 1.01 / 255
+    assert [i.compiler for i in rig.runtime.loaded] == ["torch-tensorrt"] * 2
+    assert len(asked) == 2
+    assert all(e.record and e.record.verification.is_done for e in rig.store.list())
 
 
 def test_a_wrong_engine_is_refused_and_not_marked_as_verified(rig: Rig) -> None:

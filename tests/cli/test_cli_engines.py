@@ -64,6 +64,8 @@ def test_json_of_a_build(rtx: None, tmp_path: Path) -> None:
         (("--backend", "cudnn"), "--backend cudnn: choose one of tensorrt, tensorrt-rtx"),
         (("--precision", "int8"), "--precision int8: choose fp16 or fp32"),
         (("--model", "x"), "unknown model 'x'"),
+        (("--compiler", "tvm"), "--compiler tvm: choose one of onnx, torch-tensorrt"),
+        (("--compiler", "torch-tensorrt"), "is for --backend tensorrt, not for tensorrt-rtx"),
     ],
 )
 def test_wrong_options_are_refused_in_one_line(

@@ -325,6 +325,7 @@ def test_every_option_of_rtsp_arrives(monkeypatch: pytest.MonkeyPatch) -> None:
         "--transport udp --max-retries 4 --wait-for-source --open-timeout 3 --read-timeout 2 "
         "--no-audio --no-low-latency -y --segment 10m --crf 30 --bitrate 2M --preset fast "
         "--model gladnet --backend torch --network-device cuda:1 --precision fp16 --memory 2GB "
+        "--engine-dir plans "
         "--process-size 360 --adaptive --target-fps 15 --strength 0.5 --exposure 1 --compare side "
         "--skip-bright --smoothing 2 --estimate-every 3 --sampling area --strict --report r.json -q"
     )
@@ -337,6 +338,7 @@ def test_every_option_of_rtsp_arrives(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings == LiveSettings(
         network={
             "model": "gladnet", "backend": "torch", "device": "cuda:1", "precision": "fp16",
+            "engine_dir": Path("plans"),
             "memory_bytes": 2_000_000_000, "smoothing_s": 2.0, "estimate_every": 3,
             "sampling": "area", "skip_bright": True,
         },

@@ -3,6 +3,7 @@
 Run by `make gpu-check` where a flavour is installed; nothing of it is imported elsewhere.
 """
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,9 +13,10 @@ import pytest
 from test_gpu_torch import LEAST_PSNR_DB, cuda, dark, psnr_db, reference
 
 from streamlight.backends import BACKENDS
-from streamlight.engines import EngineStore
+from streamlight.engines import EngineRequest, EngineStore, build_engine, parse_sizes
 from streamlight.engines.flavours import FLAVOURS
 from streamlight.engines.gpu import find_gpu
+from streamlight.engines.graphs import graph_for
 from streamlight.enhance import Enhancer
 from streamlight.errors import BackendUnavailableError
 from streamlight.models import MODELS
@@ -78,6 +80,49 @@ def test_a_second_start_builds_nothing(flavour: str) -> None:
     stamps = {e.record.built_at for e in EngineStore().list() if e.record}
     assert len(EngineStore().list()) == 2
     assert stamps
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("model", MODELS)
+def test_it_takes_over_in_auto(flavour: str, model: str) -> None:
+    """PyTorch runs in this thread while engines are built and graphs recorded in another."""
+    picture = dark(193, 227, np.uint8)
+    expected = reference(model, 193, 227, np.uint8)
+    deadline = time.monotonic() + 150
+    with Enhancer.open(model, "auto", device="cuda") as enhancer:
+        while not enhancer.swaps:
+            assert time.monotonic() < deadline
+            assert psnr_db(enhancer(picture), expected) >= LEAST_PSNR_DB
+        (swap,) = enhancer.swaps
+        assert swap.failure == ""
+        assert enhancer.info.backend in FLAVOURS
+        assert psnr_db(enhancer(picture), expected) >= LEAST_PSNR_DB
+
+
+@pytest.mark.gpu
+def test_engines_of_torch_tensorrt_agree_with_fp32(flavour: str) -> None:
+    if flavour != "tensorrt":
+        pytest.skip("torch-tensorrt is for tensorrt only")
+    pytest.importorskip("torch_tensorrt", reason="pip install torch-tensorrt")
+    spec, store = MODELS["gladnet-fast"], EngineStore()
+    sizes = parse_sizes("388x402", spec)
+    build_engine(
+        EngineRequest(
+            spec,
+            graph_for(spec, sizes),
+            sizes,
+            FLAVOURS[flavour],
+            pixels="float32",
+            gpu=find_gpu(),
+            compiler="torch-tensorrt",
+        ),
+        store,
+    )
+    with Enhancer.open(spec.name, flavour) as enhancer:
+        bright = enhancer(dark(401, 387, np.float32))
+    assert psnr_db(bright, reference(spec.name, 401, 387, np.float32)) >= LEAST_PSNR_DB
+    used = [e.record for e in store.list() if e.record and e.record.identity.graph != "estimate"]
+    assert [record.identity.compiler for record in used] == ["torch-tensorrt"]
 
 
 @pytest.mark.gpu
