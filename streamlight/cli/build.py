@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from streamlight.cli import completion
 from streamlight.cli.errors import one_line_errors
 from streamlight.cli.messages import say
 from streamlight.cli.options import AsJson, Debug, EngineDir, start_log
 from streamlight.errors import UsageError
-from streamlight.models import MODELS, get_spec
+from streamlight.models import get_spec
 
 if TYPE_CHECKING:
     from streamlight.engines import Built, EngineRequest, Flavour
@@ -30,10 +31,6 @@ streamlight build --sizes any --engine-dir engines/"""
 _COMPILERS: "dict[str, Compiler]" = {"onnx": "onnx-parser", "torch-tensorrt": "torch-tensorrt"}
 
 
-def _model_names() -> list[str]:
-    return list(MODELS)
-
-
 def build(
     model: Annotated[
         str,
@@ -41,7 +38,7 @@ def build(
             "--model",
             metavar="gladnet|gladnet-fast",
             help="Which network.",
-            autocompletion=_model_names,
+            autocompletion=completion.packaged_names,
         ),
     ] = "gladnet",
     sizes: Annotated[

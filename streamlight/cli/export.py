@@ -5,16 +5,13 @@ from typing import Annotated, get_args
 
 import typer
 
+from streamlight.cli import completion
 from streamlight.cli.errors import one_line_errors
 from streamlight.cli.options import Debug, start_log
 from streamlight.errors import SinkError, UsageError
-from streamlight.models import MODELS, GraphName
+from streamlight.models import GraphName
 from streamlight.models.own import HASH_FILE, find_model, hash_of, read_card, write_whole
 from streamlight.models.packaged import graphs_folder
-
-
-def _model_names() -> list[str]:
-    return list(MODELS)
 
 
 def export(
@@ -24,7 +21,7 @@ def export(
             "--model",
             metavar="gladnet|gladnet-fast|FILE",
             help="Which network, see `streamlight models`; or your own weights (.safetensors).",
-            autocompletion=_model_names,
+            autocompletion=completion.packaged_names,
         ),
     ],
     output: Annotated[

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from streamlight.models import MODELS
+from streamlight.cli import completion
 
 OUTPUT, NETWORK, LOOK, TIME = "Output", "Network", "Look", "Over time"
 INPUT, ENCODER, SCRIPTS = "Reading", "Encoder", "Failures and scripts"
@@ -14,72 +14,6 @@ REALTIME = "As if live"
 
 def _option(*names: str, panel: str | None = None, **settings: Any) -> Any:
     return typer.Option(*names, rich_help_panel=panel, **settings)
-
-
-def _model_names() -> list[str]:
-    from streamlight.models.own import own_weights
-
-    return ["auto", *MODELS, *(path.stem for path in own_weights())]
-
-
-def _backend_names() -> list[str]:
-    from streamlight.backends import BACKENDS
-
-    return ["auto", *BACKENDS]
-
-
-def _precision_names() -> list[str]:
-    from streamlight.backends import BACKENDS
-
-    return sorted({precision for row in BACKENDS.values() for precision in row.precisions})
-
-
-def _compare_names() -> list[str]:
-    from streamlight.look import COMPARE
-
-    return list(COMPARE)
-
-
-def _sampling_names() -> list[str]:
-    from streamlight.view import SAMPLING
-
-    return list(SAMPLING)
-
-
-def _denoise_names() -> list[str]:
-    from streamlight.sources.denoise import DENOISE
-
-    return list(DENOISE)
-
-
-def _hdr_names() -> list[str]:
-    return ["tonemap", "keep"]
-
-
-def _hwaccel_names() -> list[str]:
-    return ["auto", "none", "cuda"]
-
-
-def _codec_names() -> list[str]:
-    from streamlight.sinks.encoder_table import CODECS
-
-    return list(CODECS)
-
-
-def _encoder_names() -> list[str]:
-    from streamlight.sinks.encoder_table import ENCODERS
-
-    return ["auto", *ENCODERS]
-
-
-def _preset_names() -> list[str]:
-    from streamlight.sinks.encoder_table import PRESETS
-
-    return list(PRESETS)
-
-
-def _verify_names() -> list[str]:
-    return ["off", "streams", "frames"]
 
 
 Sources = Annotated[
@@ -136,7 +70,7 @@ Model = Annotated[
         "--model",
         metavar="auto|gladnet|gladnet-fast|FILE",
         help="auto: gladnet on a GPU, gladnet-fast on a CPU. Or your own weights (.safetensors).",
-        autocompletion=_model_names,
+        autocompletion=completion.model_names,
         panel=NETWORK,
     ),
 ]
@@ -146,7 +80,7 @@ Backend = Annotated[
         "--backend",
         metavar="auto|openvino|cuda|torch|tensorrt|tensorrt-rtx",
         help="What runs the network; `streamlight doctor` shows what works here.",
-        autocompletion=_backend_names,
+        autocompletion=completion.backend_names,
         panel=NETWORK,
     ),
 ]
@@ -165,7 +99,7 @@ Precision = Annotated[
         "--precision",
         metavar="fp32|bf16|fp16",
         help="Of the network's arithmetic.  [default: the fastest that is good]",
-        autocompletion=_precision_names,
+        autocompletion=completion.precision_names,
         panel=NETWORK,
     ),
 ]
@@ -214,7 +148,7 @@ Compare = Annotated[
         "--compare",
         metavar="none|split|side",
         help="Before and after in one picture: halves, or both whole.",
-        autocompletion=_compare_names,
+        autocompletion=completion.compare_names,
         panel=LOOK,
     ),
 ]
@@ -248,7 +182,7 @@ Sampling = Annotated[
         "--sampling",
         metavar="nearest|area",
         help="How the network's small view of the frame is taken; nearest is the paper's way.",
-        autocompletion=_sampling_names,
+        autocompletion=completion.sampling_names,
         panel=TIME,
     ),
 ]
@@ -282,7 +216,7 @@ Denoise = Annotated[
         "--denoise",
         metavar="off|light|strong",
         help="Average what stands still over 5 or 9 frames, before the network.",
-        autocompletion=_denoise_names,
+        autocompletion=completion.denoise_names,
         panel=INPUT,
     ),
 ]
@@ -300,7 +234,7 @@ Hdr = Annotated[
         "--hdr",
         metavar="tonemap|keep",
         help="What becomes of HLG and PQ: SDR, or HDR of 10 bits.",
-        autocompletion=_hdr_names,
+        autocompletion=completion.hdr_names,
         panel=INPUT,
     ),
 ]
@@ -311,7 +245,7 @@ Hwaccel = Annotated[
         metavar="auto|none|cuda",
         help="cuda: decode on the NVIDIA GPU of --backend cuda, and keep the pictures there; where "
         "that cannot be it says why, and fails with --strict. auto: software.",
-        autocompletion=_hwaccel_names,
+        autocompletion=completion.hwaccel_names,
         panel=INPUT,
     ),
 ]
@@ -332,7 +266,7 @@ Codec = Annotated[
         metavar="NAME",
         help="h264, hevc, av1, vp9, prores, ffv1, copy-settings (the input's, as near as can be)."
         "  [default: auto: h264, of more than 8 bits hevc, in .webm vp9]",
-        autocompletion=_codec_names,
+        autocompletion=completion.codec_names,
         show_default=False,
         panel=ENCODER,
     ),
@@ -344,7 +278,7 @@ Encoder = Annotated[
         metavar="NAME",
         help="One of libavcodec: libx264, h264_nvenc; auto takes hardware where it works.  "
         "[default: software]",
-        autocompletion=_encoder_names,
+        autocompletion=completion.encoder_names,
         panel=ENCODER,
     ),
 ]
@@ -367,7 +301,7 @@ Preset = Annotated[
         "--preset",
         metavar="PRESET",
         help="The encoder's trade of speed for size, veryfast or slow of x264.",
-        autocompletion=_preset_names,
+        autocompletion=completion.preset_names,
         panel=ENCODER,
     ),
 ]
@@ -443,7 +377,7 @@ Verify = Annotated[
         metavar="off|streams|frames",
         help="Read the output again and compare it with the input: times, streams and tags, or "
         "each frame too. Exit code 3 where they differ.",
-        autocompletion=_verify_names,
+        autocompletion=completion.verify_names,
         panel=SCRIPTS,
     ),
 ]

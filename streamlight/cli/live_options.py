@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from streamlight.cli import completion
 from streamlight.cli.file_options import ENCODER, NETWORK, OUTPUT, SCRIPTS
 
 SOURCE, SPEED = "Source", "Speed"
@@ -15,12 +16,6 @@ def _option(*names: str, panel: str | None = None, **settings: Any) -> Any:
 
 def _transport_names() -> list[str]:
     return ["tcp", "udp"]
-
-
-def _preset_names() -> list[str]:
-    from streamlight.sinks.encoder_table import PRESETS
-
-    return list(PRESETS)
 
 
 Url = Annotated[
@@ -171,7 +166,7 @@ Preset = Annotated[
         "--preset",
         metavar="PRESET",
         help="x264's trade of speed for size: ultrafast to placebo.",
-        autocompletion=_preset_names,
+        autocompletion=completion.preset_names,
         panel=ENCODER,
     ),
 ]

@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
+from streamlight.cli import completion
 from streamlight.cli.errors import one_line_errors
 from streamlight.cli.options import Debug, start_log
-from streamlight.models import MODELS
 
 EXAMPLES = """\b
 Examples:
@@ -23,10 +23,6 @@ _RUN, _PAIRS, _MEASURE = "The run", "Pairs", "Evaluation"
 
 def _option(*names: str, panel: str | None = None, **settings: Any) -> Any:
     return typer.Option(*names, rich_help_panel=panel, **settings)
-
-
-def _model_names() -> list[str]:
-    return list(MODELS)
 
 
 def train(
@@ -47,7 +43,7 @@ def train(
             "--model",
             metavar="gladnet|gladnet-fast|FILE",
             help="Whose layers to train.",
-            autocompletion=_model_names,
+            autocompletion=completion.packaged_names,
         ),
     ] = "gladnet-fast",
     preset: Annotated[
