@@ -290,3 +290,18 @@ def test_a_wrong_target_is_refused_before_anything_is_opened(
     with pytest.raises(streamlight.SourceError, match="no such file"):
         streamlight.enhance_file(tmp_path / "missing.mp4", tmp_path / "out.mp4")
     assert names(tmp_path) == ["clip.mp4"]
+
+
+@needs_ffmpeg
+def test_as_many_frames_at_once_as_asked_with_the_same_result(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clip.mp4", size=(98, 62), frames=9, picture=dim)
+    seen: list[int] = []
+
+    def note(source: object, enhancer: streamlight.Enhancer) -> None:
+        seen.append(enhancer.parallel)
+
+    targets = [tmp_path / f"{streams}.mp4" for streams in (1, 3)]
+    for streams, target in zip((1, 3), targets, strict=True):
+        streamlight.enhance_file(clip, target, model=MODEL, streams=streams, on_open=note)
+    assert seen == [1, 3]
+    assert_same_pictures(Probe(targets[0]), Probe(targets[1]), least_psnr_db=60)

@@ -60,6 +60,7 @@ def enhance_file(
     device: str | None = None,
     precision: str | None = None,
     engine_dir: Path | None = None,
+    streams: int | None = None,
     memory_bytes: int | None = None,
     enhancer: Enhancer | None = None,
     look: Look | None = None,
@@ -92,6 +93,7 @@ def enhance_file(
         device: of the backend; None for the best.
         precision: "fp32", "bf16" or "fp16"; None for the fastest that is good.
         engine_dir: where TensorRT's engines are kept; None for the default.
+        streams: how many frames are enhanced at once; None makes the most of the device.
         memory_bytes: what enhancing may take; larger frames go through in tiles. None looks at
             what is free.
         enhancer: an open one to use instead, with its own network and smoothing.
@@ -140,7 +142,7 @@ def enhance_file(
             engine_dir=engine_dir,
             memory_bytes=memory_bytes,
             look=look,
-            parallel=None,
+            parallel=streams,
             smoothing_s=smoothing_s,
             estimate_every=estimate_every,
             sampling=sampling,

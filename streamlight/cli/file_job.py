@@ -60,7 +60,8 @@ class FileJob:
 
     def open_enhancer(self) -> Enhancer:
         """Open the network for many files."""
-        return Enhancer.open(**self.network, parallel=None)
+        network = dict(self.network)
+        return Enhancer.open(parallel=network.pop("streams", None), **network)
 
     def enhance(
         self,

@@ -113,6 +113,17 @@ EngineDir = Annotated[
         panel=NETWORK,
     ),
 ]
+Streams = Annotated[
+    int | None,
+    _option(
+        "--streams",
+        metavar="N",
+        min=1,
+        max=64,
+        help="How many frames are enhanced at once.  [default: what makes the most of the device]",
+        panel=NETWORK,
+    ),
+]
 Memory = Annotated[
     str | None,
     _option(

@@ -1,6 +1,8 @@
 """The options of `streamlight file` that reach into reading, writing and checking."""
 
+import shutil
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 from cli_runs import FAST, dark_clip, frames_of, has_sound, read_json, run_here
 from PIL import Image
 
+from streamlight import Enhancer
 from streamlight.cli.times import parse_time
 from streamlight.errors import UsageError
 from streamlight.frame import Frame
@@ -68,6 +71,23 @@ def test_a_part_of_the_video_with_its_sound(clip: Path, tmp_path: Path) -> None:
     assert run_here("file", clip, "-o", target, *part, "--verify", "streams", *FAST).code == 0
     assert 0 < frames_of(target) < 40
     assert has_sound(target) == has_sound(clip)
+
+
+@pytest.mark.parametrize("inputs", [1, 2])
+def test_streams_reach_the_network(clip: Path, tmp_path: Path, inputs: int) -> None:
+    sources = [clip, shutil.copy(clip, tmp_path / "again.mp4")][:inputs]
+    asked: list[int | None] = []
+    opened = Enhancer.open
+
+    def note(*arguments: Any, **options: Any) -> Enhancer:
+        asked.append(options["parallel"])
+        return opened(*arguments, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Enhancer, "open", note)
+        done = run_here("file", *sources, "-o", f"{tmp_path}/out/", "--streams", "3", *FAST)
+    assert done.code == 0, done.err
+    assert set(asked) == {3}
 
 
 def test_a_folder_of_videos_and_pictures(clip: Path, tmp_path: Path) -> None:
