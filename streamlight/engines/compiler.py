@@ -2,6 +2,7 @@
 
 import threading
 import time
+import traceback
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any
 
 from streamlight.engines.flavours import Flavour
 from streamlight.engines.graphs import Shapes
-from streamlight.engines.trt_log import TrtLog
+from streamlight.engines.trt_log import TrtLog, without_collection
 from streamlight.errors import BackendUnavailableError, EngineError, UsageError
 
 OnStep = Callable[[str, int, int], None]
@@ -121,8 +122,11 @@ class _Build:
 
     def _run(self) -> None:
         try:
-            self._build()
+            with without_collection():
+                self._build()
         except Exception as error:  # the thread's outermost frame; raised again in `run`
+            # TensorRT's objects must end here, and not whenever the collector finds them
+            traceback.clear_frames(error.__traceback__)
             self._failure = error
 
     def _build(self) -> None:

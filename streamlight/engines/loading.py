@@ -8,7 +8,7 @@ from typing import Any
 from streamlight.engines.flavours import Flavour
 from streamlight.engines.gpu import Gpu
 from streamlight.engines.identity import EngineIdentity
-from streamlight.engines.trt_log import TrtLog
+from streamlight.engines.trt_log import TrtLog, without_collection
 from streamlight.errors import (
     BackendError,
     BackendUnavailableError,
@@ -69,8 +69,9 @@ def load_plan(flavour: Flavour, plan: bytes) -> LoadedEngine:
     bindings = flavour.load()
     log = TrtLog(bindings)
     try:
-        runtime = bindings.Runtime(log.native)
-        engine = runtime.deserialize_cuda_engine(plan)
+        with without_collection():
+            runtime = bindings.Runtime(log.native)
+            engine = runtime.deserialize_cuda_engine(plan)
     except (TypeError, RuntimeError) as error:  # pybind11's way to say that there is none
         raise BackendUnavailableError(
             f"{flavour.name} cannot run here: {log.reason if log.errors else error}"
@@ -97,11 +98,12 @@ class Context:
         """
         self._loaded = loaded
         self._kernels: Any = None
-        if flavour.compiles_at_runtime:
-            config = self._configure(cache)
-            self.native = loaded.native.create_execution_context(config)
-        else:
-            self.native = loaded.native.create_execution_context()
+        with without_collection():
+            if flavour.compiles_at_runtime:
+                config = self._configure(cache)
+                self.native = loaded.native.create_execution_context(config)
+            else:
+                self.native = loaded.native.create_execution_context()
         if self.native is None:
             raise self.failure("no execution context")
 

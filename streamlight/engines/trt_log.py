@@ -1,9 +1,37 @@
 """What TensorRT says: to streamlight's log, and its errors kept as the reason of a failure."""
 
+import gc
 import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 logger = logging.getLogger(__name__)
+
+_lock = threading.Lock()
+_calls = 0
+
+
+@contextmanager
+def without_collection() -> Iterator[None]:
+    """Keep Python's cyclic garbage collector from running while TensorRT may log.
+
+    TensorRT holds a lock of the whole process while it calls the logger, and its objects take the
+    same lock when they are freed. A collection within the logger that frees one waits for ever.
+    """
+    global _calls
+    with _lock:
+        _calls += 1
+        if _calls == 1:
+            gc.disable()
+    try:
+        yield
+    finally:
+        with _lock:
+            _calls -= 1
+            if not _calls:
+                gc.enable()
 
 
 class TrtLog:

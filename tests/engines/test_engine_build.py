@@ -1,9 +1,11 @@
 """Real TensorRT-RTX: engines built without a GPU, kept, and refused where they cannot run."""
 
+import gc
 import json
 import logging
 import subprocess
 import sys
+import traceback
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ from streamlight.engines.compiler import compile_graph
 from streamlight.engines.gpu import Gpu, find_gpu
 from streamlight.engines.graphs import graph_for, make_graph
 from streamlight.engines.loading import check_gpu, load_plan
+from streamlight.engines.trt_log import without_collection
 from streamlight.errors import BackendUnavailableError, EngineError, UsageError
 from streamlight.models import MODELS
 
@@ -202,3 +205,21 @@ def test_the_record_can_be_read_by_people(tmp_path: Path) -> None:
     assert record["identity"]["weights_sha256"] == FAST.weights_sha256
     assert record["identity"]["flavour"] == "tensorrt-rtx"
     assert record["plan_bytes"] == built.record.plan_bytes
+
+
+def test_no_collection_runs_while_tensorrt_may_log() -> None:
+    """It would free TensorRT's objects within the logger, where their lock is held."""
+    assert gc.isenabled()
+    with without_collection():
+        with without_collection():
+            assert not gc.isenabled()
+        assert not gc.isenabled()
+    assert gc.isenabled()
+
+
+def test_a_build_that_fails_leaves_nothing_for_the_collector() -> None:
+    with pytest.raises(EngineError) as caught:
+        compile_graph(RTX, b"no graph", {}, ("8.6",))
+    frames = [frame for frame, _ in traceback.walk_tb(caught.value.__traceback__)]
+    (built,) = [frame for frame in frames if frame.f_code.co_name == "_build"]
+    assert not built.f_locals
