@@ -5,6 +5,7 @@ import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from streamlight.backends.base import Backend, BackendInfo, MemoryNeed, Prior
@@ -84,6 +85,7 @@ def _torch(
 
 
 def _tensorrt(
+    name: str,
     model: ModelSpec,
     device: str | None,
     precision: str | None,
@@ -92,19 +94,7 @@ def _tensorrt(
 ) -> Backend:
     from streamlight.backends.tensorrt import TensorRtBackend
 
-    return TensorRtBackend.open("tensorrt", model, device, precision, parallel, engine_dir)
-
-
-def _tensorrt_rtx(
-    model: ModelSpec,
-    device: str | None,
-    precision: str | None,
-    parallel: int | None,
-    engine_dir: Path | None = None,
-) -> Backend:
-    from streamlight.backends.tensorrt import TensorRtBackend
-
-    return TensorRtBackend.open("tensorrt-rtx", model, device, precision, parallel, engine_dir)
+    return TensorRtBackend.open(name, model, device, precision, parallel, engine_dir)
 
 
 BACKENDS: dict[str, BackendRow] = {
@@ -140,7 +130,7 @@ BACKENDS: dict[str, BackendRow] = {
             'pip install "streamlight[tensorrt]"',
             "cuda (any NVIDIA GPU)",
             ("fp32", "fp16"),
-            _tensorrt,
+            partial(_tensorrt, "tensorrt"),
             keeps_engines=True,
         ),
         BackendRow(
@@ -149,7 +139,7 @@ BACKENDS: dict[str, BackendRow] = {
             'pip install "streamlight[rtx]"',
             "cuda (GeForce and RTX)",
             ("fp32", "fp16"),
-            _tensorrt_rtx,
+            partial(_tensorrt, "tensorrt-rtx"),
             keeps_engines=True,
         ),
     )

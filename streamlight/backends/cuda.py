@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from streamlight.backends.base import Backend, BackendInfo, MemoryNeed, PlanesForm, Prior
-from streamlight.backends.torch import TorchBackend
+from streamlight.backends.torch import TorchBackend, free_bytes_of
 from streamlight.cuda.network import DetailNetwork
 from streamlight.cuda.ops import load_ops
 from streamlight.cuda.planes import PlanesPicture, PlanesProgram, PlanesSize
@@ -21,7 +21,6 @@ from streamlight.cuda.replay import Replay
 from streamlight.cuda.ycbcr import YCbCr
 from streamlight.errors import BackendError, BackendUnavailableError, OutOfMemoryError
 from streamlight.frame import Image, Planes
-from streamlight.memory import available_bytes
 from streamlight.models.prior_index import Place
 from streamlight.models.spec import PRIOR_SIZE, ModelSpec
 from streamlight.view import sample_nearest
@@ -212,12 +211,8 @@ class CudaBackend:
         raise failure
 
     def free_bytes(self) -> int | None:
-        """See `Backend.free_bytes`; what PyTorch holds and does not use counts as free."""
-        if self._device.type != "cuda":
-            return available_bytes()
-        free, _ = torch.cuda.mem_get_info(self._device)
-        held = torch.cuda.memory_reserved(self._device)
-        return free + held - torch.cuda.memory_allocated(self._device)
+        """See `Backend.free_bytes`."""
+        return free_bytes_of(self._device)
 
     def close(self) -> None:
         """See `Backend.close`."""

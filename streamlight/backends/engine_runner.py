@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from streamlight.engines import Flavour
 from streamlight.engines.loading import Context, LoadedEngine
-from streamlight.errors import BackendError, DeviceLostError
+from streamlight.errors import BackendError, DeviceLostError, SinkError
+from streamlight.models.own import write_whole
 
 logger = logging.getLogger(__name__)
 
@@ -128,10 +129,8 @@ class EngineRunner:
             return
         try:
             if kernels := self._slots[0].context.kernels():
-                partial = self._cache.with_suffix(".partial")
-                partial.write_bytes(kernels)
-                partial.replace(self._cache)
-        except OSError as error:
+                write_whole(self._cache, kernels)
+        except SinkError as error:
             logger.warning("the compiled kernels cannot be kept: %s", error)
         self._slots.clear()
 

@@ -111,14 +111,19 @@ class TorchBackend:
             ) from error
 
     def free_bytes(self) -> int | None:
-        """See `Backend.free_bytes`; what PyTorch holds and does not use counts as free."""
-        if self._device.type != "cuda":
-            return available_bytes()
-        free, _ = torch.cuda.mem_get_info(self._device)
-        held = torch.cuda.memory_reserved(self._device)
-        return free + held - torch.cuda.memory_allocated(self._device)
+        """See `Backend.free_bytes`."""
+        return free_bytes_of(self._device)
 
     def close(self) -> None:
         """See `Backend.close`."""
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
+
+
+def free_bytes_of(device: torch.device) -> int | None:
+    """Ask for a device's free memory; what PyTorch holds and does not use counts as free."""
+    if device.type != "cuda":
+        return available_bytes()
+    free, _ = torch.cuda.mem_get_info(device)
+    held = torch.cuda.memory_reserved(device)
+    return free + held - torch.cuda.memory_allocated(device)

@@ -1,13 +1,12 @@
 """What became of a run, for scripts: the JSON file of `--report`."""
 
-import json
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from streamlight.cli.backend_report import backend_dict
 from streamlight.cli.errors import describe, exit_code
+from streamlight.cli.json_file import write_json
 from streamlight.cli.messages import one_line
 from streamlight.cli.versions import versions
 from streamlight.errors import SinkError, UsageError
@@ -108,19 +107,7 @@ class RunReport:
         Raises:
             SinkError: it cannot be written.
         """
-        text = json.dumps(self.to_dict(), indent=2) + "\n"
-        try:
-            if path.exists() and not path.is_file():  # /dev/stdout, a named pipe
-                path.write_text(text, encoding="utf-8")
-                return
-            partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-            try:
-                partial.write_text(text, encoding="utf-8")
-                partial.replace(path)
-            finally:
-                partial.unlink(missing_ok=True)
-        except OSError as error:
-            raise SinkError(f"{path}: the report cannot be written ({error.strerror})") from error
+        write_json(path, self.to_dict())
 
 
 def check_path(path: Path, source: Path, target: Path) -> None:
