@@ -88,7 +88,8 @@ def main() -> None:
     """Measure, print, and write JSON where asked."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("clips", nargs="+", type=Path)
-    parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
+    names = [name for name, spec in MODELS.items() if not spec.is_affine]
+    parser.add_argument("--models", nargs="+", choices=names, default=names)
     parser.add_argument("--frames", type=int, default=2, help="of each clip")
     parser.add_argument("--size", default="480x272", help="of the part that is cut out")
     parser.add_argument("--json", type=Path)

@@ -50,16 +50,16 @@ def cuda_on_device_form(spec: ModelSpec, picture: Image, device: torch.device) -
     map_ = torch.empty(
         size_of_map(height, width, spec.unshuffle), dtype=detail.dtype, device=device
     )
-    place = Place(height, width, 0, 0)
+    place, is_compact = Place(height, width, 0, 0), spec.is_compact(height, width)
     rows, columns = (
         torch.from_numpy(i.astype(np.int32)).to(device)
-        for i in prior_indices(place, height, width, spec.unshuffle, True)
+        for i in prior_indices(place, height, width, spec, is_compact)
     )
 
     def work() -> None:
         prior = prior_network(view)
         ops.rgb_in(image, map_, spec.unshuffle)
-        out = detail(map_, prior, rows, columns, True)
+        out = detail(map_, prior, rows, columns, is_compact)
         ops.rgb_out(out, result, spec.unshuffle)
 
     with torch.inference_mode():

@@ -120,6 +120,7 @@ def network_form(
 ) -> Run:
     """Prepare the bare networks on tensors that lie on the device."""
     layout = torch.channels_last if dtype == torch.float16 else torch.contiguous_format
+    is_compact = is_compact and not spec.is_affine  # which has none
     networks = BothNetworks(load_network(spec), is_compact).to(device, dtype)
     set_layout(networks, layout)
     view = torch.from_numpy(sample_nearest(picture)).to(device, dtype)
@@ -150,7 +151,8 @@ def on_device_form(spec: ModelSpec, picture: Image, device: torch.device) -> Run
     def run() -> Tensor:
         prior = network.estimate(view).to(dtype)
         x = (image.permute(2, 0, 1)[None].float() / 255).to(dtype)
-        result = detail.forward_compact(x, prior)[0].permute(1, 2, 0).float()
+        forward = detail if spec.is_affine else detail.forward_compact
+        result = forward(x, prior)[0].permute(1, 2, 0).float()
         return (result * 255).round().to(torch.uint8)
 
     return run
@@ -317,7 +319,7 @@ def parse_arguments() -> argparse.Namespace:
     if arguments.quick:
         arguments.sizes, arguments.frames, arguments.gemm = ["416x400"], 2, 256
         arguments.forms = [form for form in arguments.forms if "compiled" not in form]
-    side = max(MODELS[name].compact_min_side for name in arguments.models)
+    side = max(MODELS[name].cells_min_side for name in arguments.models)
     for size in arguments.sizes:
         try:
             is_usable = all(n >= side and n % 2 == 0 for n in parse_size(size))

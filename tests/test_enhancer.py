@@ -80,7 +80,7 @@ def test_any_size_and_dtype_gives_what_the_network_makes_of_the_padded_picture(
     assert error.max() <= {"uint8": 0.52 / 255, "uint16": 3 / 65535, "float32": 3e-5}[dtype]
 
 
-def test_a_picture_for_the_compact_graph_is_no_exception(enhancer: Enhancer) -> None:
+def test_a_picture_larger_than_the_prior_is_no_exception(enhancer: Enhancer) -> None:
     image = picture(385, 401)
     error = np.abs(enhancer(image) - reference(image))
     assert error.max() <= 0.52

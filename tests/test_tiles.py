@@ -83,7 +83,7 @@ def test_the_halo_is_as_far_as_the_network_looks_and_no_farther(name: str) -> No
     from streamlight.models.gladnet import Detail
 
     spec = MODELS[name]
-    network = Detail(spec.prior_channels, spec.detail_widths, spec.unshuffle).eval()
+    network = Detail(spec.prior_channels, spec.detail_widths, spec.unshuffle, spec.is_affine).eval()
     for conv in network.convs:  # positive weights: nothing cancels, and ReLU lets all pass
         torch.nn.init.constant_(conv.weight, 1e-3)
         torch.nn.init.zeros_(conv.bias)

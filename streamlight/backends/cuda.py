@@ -55,7 +55,7 @@ class CudaBackend:
 
     Attributes:
         ways: what runs the layers "first", "hidden" and "last", for people.
-        compact_min_side: of the model.
+        check_side: of the noise that `checked` runs; each cell of the prior has two pixels.
         device_index: of the GPU, as CUDA counts.
     """
 
@@ -78,7 +78,7 @@ class CudaBackend:
         self.device_index = device.index or 0
         weights = importlib.import_module("streamlight.models.weights")
         network = weights.load_network(model)
-        self.compact_min_side = model.compact_min_side
+        self.check_side = model.cells_min_side
         self._ops = load_ops(device)
         with torch.inference_mode():
             self._detail = DetailNetwork(network.detail, device, dtype, self._ops)
@@ -130,7 +130,7 @@ class CudaBackend:
         """See `Backend.reconstruct`."""
         height, width = image.shape[:2]
         whole = place or Place(height, width, 0, 0)
-        is_compact = min(whole.height, whole.width) >= self.compact_min_side
+        is_compact = self._model.is_compact(whole.height, whole.width)
         size = Size(height, width, image.dtype.name, is_compact)
         context = self._contexts.get()  # waits where more threads call than `parallel`
         try:
@@ -268,7 +268,7 @@ def checked(backend: CudaBackend, reference: Backend) -> CudaBackend:
     Raises:
         BackendUnavailableError: it fails, or its results are others.
     """
-    side = backend.compact_min_side
+    side = backend.check_side
     noise = np.random.default_rng(0).integers(0, 80, (side, side + 34, 3), dtype=np.uint8)
     advice = "--backend torch --device cuda does without the kernels"
     try:

@@ -154,7 +154,7 @@ class OpenVinoBackend:
 
     def _network(self, image: Image, place: Place | None) -> "_Network":
         height, width = image.shape[:2] if place is None else (place.height, place.width)
-        is_compact = min(height, width) >= self._model.compact_min_side
+        is_compact = self._model.is_compact(height, width)
         key = (image.shape, image.dtype, is_compact, place is not None)
         with self._lock:
             network = self._networks.get(key)
@@ -180,7 +180,7 @@ class OpenVinoBackend:
         else:
             streams = self.parallel
         compiled = self._core.compile_model(_with_integers(graph, dtype), self._device, config)
-        return _Network(compiled, streams, self._model.unshuffle, is_compact)
+        return _Network(compiled, streams, self._model, is_compact)
 
     def _failure(self, error: RuntimeError) -> BackendError:
         reason = _reason(error)
@@ -196,8 +196,8 @@ _Key = tuple[tuple[int, ...], "np.dtype[Any]", bool, bool]
 class _Network:
     """The detail network for one size, with a request for each stream."""
 
-    def __init__(self, compiled: Any, streams: int, unshuffle: int, is_compact: bool) -> None:
-        self._unshuffle = unshuffle
+    def __init__(self, compiled: Any, streams: int, model: ModelSpec, is_compact: bool) -> None:
+        self._model = model
         self._is_compact = is_compact
         self._idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
         for _ in range(streams):
@@ -209,7 +209,7 @@ class _Network:
         if place is not None:
             height, width = image.shape[:2]
             inputs["rows"], inputs["columns"] = prior_indices(
-                place, height, width, self._unshuffle, self._is_compact
+                place, height, width, self._model, self._is_compact
             )
         request = self._idle.get()
         try:

@@ -182,8 +182,8 @@ class TensorRtBackend:
     def _run(self, image: Image, prior: Prior, place: Place | None) -> Image:
         height, width = image.shape[:2]
         whole = place or Place(height, width, 0, 0)
-        is_compact = min(whole.height, whole.width) >= self._model.compact_min_side
-        rows, columns = prior_indices(whole, height, width, self._model.unshuffle, is_compact)
+        is_compact = self._model.is_compact(whole.height, whole.width)
+        rows, columns = prior_indices(whole, height, width, self._model, is_compact)
         inputs = {
             "image": image[None],
             "prior": prior,
@@ -262,9 +262,9 @@ class TensorRtBackend:
         """Compare the engines with FP32, and note it; a wrong one is refused, and stays so."""
         height, width, dtype, is_compact = key
         # a frame of which the picture is the first tile, where it is smaller than the graph's
-        step = max(self._model.compact_min_side if is_compact else 0, 1)
+        step = max(self._model.cells_min_side if is_compact else 0, 1)
         place = Place(max(height, step), max(width, step), 0, 0)
-        rows, columns = prior_indices(place, height, width, self._model.unshuffle, is_compact)
+        rows, columns = prior_indices(place, height, width, self._model, is_compact)
         indices = {"rows": rows.astype(np.int32), "columns": columns.astype(np.int32)}
         network = _Tested(self.estimate, runner, indices, dtype)
         reference = self._parts.open_reference()

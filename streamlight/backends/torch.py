@@ -83,15 +83,13 @@ class TorchBackend:
         height, width = image.shape[:2]
         peak = 1.0 if image.dtype == np.float32 else float(np.iinfo(image.dtype).max)
         sides = (height, width) if place is None else (place.height, place.width)
-        is_compact = min(sides) >= self._model.compact_min_side
+        is_compact = self._model.is_compact(*sides)
         forward = self._detail.forward_compact if is_compact else self._detail
         try:
             with torch.inference_mode():
                 at = None
                 if place is not None:
-                    rows, columns = prior_indices(
-                        place, height, width, self._model.unshuffle, is_compact
-                    )
+                    rows, columns = prior_indices(place, height, width, self._model, is_compact)
                     at = tuple(torch.from_numpy(i).to(self._device) for i in (rows, columns))
                 x = torch.from_numpy(image).to(self._device)
                 x = (x.permute(2, 0, 1)[None].float() / peak).to(self._dtype)

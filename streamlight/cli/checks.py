@@ -11,7 +11,6 @@ from enum import StrEnum
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 import platformdirs
@@ -20,7 +19,7 @@ from streamlight.backends import BACKENDS, CPU_MODEL, BackendRow, open_backend
 from streamlight.cli.models import missing_files
 from streamlight.enhance import Enhancer
 from streamlight.errors import BackendUnavailableError, StreamlightError
-from streamlight.models import MODELS, GraphName, ModelSpec, graph_path, weights_path
+from streamlight.models import MODELS, ModelSpec, graph_path, weights_path
 from streamlight.sinks.encoder_table import ENCODERS
 
 REQUIRED_ENCODER = "libx264"
@@ -165,7 +164,7 @@ def check_model(spec: ModelSpec) -> Check:
         return Check(spec.name, State.MISSING, f"{', '.join(missing)}; reinstall streamlight")
     recorded = recorded_hashes()
     expected = {weights_path(spec): spec.weights_sha256}
-    graphs = [graph_path(spec, graph) for graph in get_args(GraphName)]
+    graphs = [graph_path(spec, graph) for graph in spec.graph_names]
     expected |= {path: recorded[path] for path in graphs if path in recorded}
     wrong = [path.name for path, sha256 in expected.items() if _sha256(path) != sha256]
     if wrong:

@@ -1,7 +1,7 @@
 """`streamlight export`: the ONNX graphs of a network, for other runtimes."""
 
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated
 
 import typer
 
@@ -9,7 +9,6 @@ from streamlight.cli import completion
 from streamlight.cli.errors import one_line_errors
 from streamlight.cli.options import Debug, start_log
 from streamlight.errors import SinkError, UsageError
-from streamlight.models import GraphName
 from streamlight.models.own import HASH_FILE, find_model, hash_of, read_card, write_whole
 from streamlight.models.packaged import graphs_folder
 
@@ -49,8 +48,8 @@ def export(
 ) -> None:
     """Write the ONNX graphs of a network, and its model card.
 
-    They are estimate.onnx, reconstruct.onnx and reconstruct_compact.onnx. Needs PyTorch and
-    onnx: pip install "streamlight[train]".
+    They are estimate.onnx, reconstruct.onnx and, of networks of the paper's form,
+    reconstruct_compact.onnx. Needs PyTorch and onnx: pip install "streamlight[train]".
     """
     with one_line_errors(debug):
         start_log(debug)
@@ -61,7 +60,7 @@ def export(
         folder = output or (graphs_folder(spec.weights) if spec.weights is not None else None)
         if folder is None:
             raise UsageError(f"--model {model} is packaged with its graphs; -o says where to write")
-        for graph in get_args(GraphName):
+        for graph in spec.graph_names:
             path = folder / f"{graph}.onnx"
             if path.exists() and not overwrite:
                 raise SinkError(f"{path}: exists already; -y overwrites it")

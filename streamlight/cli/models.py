@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import asdict, dataclass
-from typing import get_args
 
 import typer
 
@@ -10,7 +9,7 @@ from streamlight.cli.errors import one_line_errors
 from streamlight.cli.messages import say
 from streamlight.cli.options import AsJson, Debug
 from streamlight.errors import ModelError
-from streamlight.models import MODELS, GraphName, ModelSpec, graph_path, weights_path
+from streamlight.models import MODELS, ModelSpec, graph_path, weights_path
 from streamlight.models.own import graphs_problem, own_weights, read_spec
 
 
@@ -80,7 +79,7 @@ def missing_files(spec: ModelSpec) -> list[str]:
         weights_path(spec)
     except ModelError:
         missing.append(f"{spec.name}.safetensors")
-    for graph in get_args(GraphName):
+    for graph in spec.graph_names:
         try:
             graph_path(spec, graph)
         except ModelError:

@@ -58,9 +58,9 @@ def train(
         str | None,
         _option(
             "--init",
-            metavar="seed|NAME|FILE",
-            help="Weights to begin with: the model's own (seed), or others of its layout.  "
-            "[default: drawn at random]",
+            metavar="seed|NAME|FILE|prior:FILE",
+            help="Weights to begin with: the model's own (seed), or others of its layout; prior: "
+            "takes the illumination network alone.  [default: drawn at random]",
             panel=_RUN,
         ),
     ] = None,
@@ -131,7 +131,8 @@ def train(
         _option(
             "--without",
             metavar="STEP,...",
-            help="Steps of the synthesis to leave out: clip, uneven, identity, cast, noise, ...",
+            help="Steps of the synthesis and terms of the loss to leave out: clip, uneven, noise, "
+            "agreement, ...",
             panel=_PAIRS,
         ),
     ] = "",

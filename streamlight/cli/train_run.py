@@ -115,7 +115,7 @@ def _options(request: Request, device: str) -> "TrainingOptions":
     preset = PRESETS[request.preset]
     precision = "bf16" if device == "cuda" else "fp32"
     options: dict[str, Any] = {"precision": precision, "seed": request.seed} | request.given
-    return replace(preset, recipe=preset.recipe.without(*request.without), **options)
+    return replace(preset.without(*request.without), **options)
 
 
 def _read(paths: list[Path], progress: TrainingProgress) -> "Photographs":

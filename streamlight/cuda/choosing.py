@@ -38,13 +38,19 @@ def candidates(ops: Ops) -> list[Convolver]:
     return ways
 
 
-def choose_all(ops: Ops, first: Layer, hidden: Layer, last: Layer) -> dict[str, Convolver]:
-    """Choose for the three kinds of layers, "first", "hidden" and "last"."""
+def choose_all(
+    ops: Ops, first: Layer, hidden: Sequence[Layer], last: Layer
+) -> dict[str, Convolver]:
+    """Choose for the three kinds of layers, "first", "hidden" and "last".
+
+    The hidden layers are alike; where there is none, the last one is tried in their place.
+    """
     ways = candidates(ops)
     if len(ways) == 1:
         return dict.fromkeys(("first", "hidden", "last"), ways[0])
-    x = _noise(*_SIZE, hidden.weight.shape[1], like=hidden.weight)
-    best = choose(ways, lambda way: way.with_relu(x, hidden))
+    tried = hidden[0] if hidden else last
+    x = _noise(*_SIZE, tried.weight.shape[1], like=tried.weight)
+    best = choose(ways, lambda way: way.with_relu(x, tried))
     # the others cost little, so that compiling every tile for them would not pay
     few = [ways[0], *([best] if best is not ways[0] else [])]
     image = _noise(*_SIZE, first.weight.shape[1], like=first.weight)

@@ -11,7 +11,7 @@ from streamlight.cuda.convolutions import Layer
 from streamlight.cuda.layout import as_map, as_nchw, padded_channels
 from streamlight.cuda.ops import Ops
 from streamlight.models.detail_nhwc import pixel_order
-from streamlight.models.gladnet import Detail, gather
+from streamlight.models.gladnet import Detail, finer, gather
 
 
 class DetailNetwork:
@@ -25,6 +25,7 @@ class DetailNetwork:
     def __init__(self, detail: Detail, device: torch.device, dtype: torch.dtype, ops: Ops) -> None:
         """Prepare the weights of `detail`, which is left as it is."""
         first, *hidden, last = (cast(nn.Conv2d, conv) for conv in detail.convs)
+        self._is_affine, self._prior_scale = detail.is_affine, detail.prior_scale
         lanes, order = padded_channels(detail.unshuffle), pixel_order(detail.unshuffle)
 
         def there(x: Tensor) -> Tensor:
@@ -40,11 +41,17 @@ class DetailNetwork:
             there(F.pad(from_image, (0, 0, 0, 0, 0, pad))), there(cast(Tensor, first.bias))
         )
         self._hidden = [Layer.of(there(c.weight), there(cast(Tensor, c.bias))) for c in hidden]
-        weight, bias = last.weight[order], cast(Tensor, last.bias)[order]
-        self._last = Layer.of(
-            there(F.pad(weight, (0, 0, 0, 0, 0, 0, 0, pad))), there(F.pad(bias, (0, pad)))
+        # of the affine form, the factors fill as many lanes as a picture, and then the offsets
+        parts = zip(
+            last.weight.split(len(order)), cast(Tensor, last.bias).split(len(order)), strict=True
         )
-        self.ways = choose_all(ops, self._first, self._hidden[0], self._last)
+        padded = [
+            (F.pad(weight[order], (0, 0, 0, 0, 0, 0, 0, pad)), F.pad(bias[order], (0, pad)))
+            for weight, bias in parts
+        ]
+        weights, biases = zip(*padded, strict=True)
+        self._last = Layer.of(there(torch.cat(weights)), there(torch.cat(biases)))
+        self.ways = choose_all(ops, self._first, self._hidden, self._last)
 
     def __call__(
         self, x: Tensor, prior: Tensor, rows: Tensor, columns: Tensor, is_compact: bool
@@ -62,9 +69,11 @@ class DetailNetwork:
             A map like x, not yet clamped.
         """
         prior = prior.to(self.dtype).contiguous(memory_format=torch.channels_last)
-        if is_compact:
-            wide = F.interpolate(prior, scale_factor=3.0)
-            grid = as_map(F.conv2d(wide, self._from_prior, self._first.bias, padding=1))
+        picture = x
+        if is_compact or self._is_affine:
+            wide = F.interpolate(prior, scale_factor=3.0) if is_compact else prior
+            share = F.conv2d(wide, self._from_prior, self._first.bias, padding=1)
+            grid = as_map(share if is_compact else finer(share, self._prior_scale))
             at = grid.contiguous(), rows, columns
             x = self.ways["first"].with_grid(x, self._first, at)
         else:
@@ -74,4 +83,8 @@ class DetailNetwork:
             x = as_map((image + share).relu()).contiguous()
         for layer in self._hidden:
             x = self.ways["hidden"].with_relu(x, layer)
-        return self.ways["last"].last(x, self._last)
+        x = self.ways["last"].last(x, self._last)
+        if self._is_affine:
+            factors, offsets = x.chunk(2, dim=-1)
+            x = torch.addcmul(offsets, picture, factors)
+        return x

@@ -114,10 +114,10 @@ class PlanesProgram:
         self._prior = torch.zeros(prior_shape, device=device)
         self._strength = torch.ones((), dtype=network.dtype, device=device)
         map_ = torch.zeros(size_of_map(height, width, r), dtype=network.dtype, device=device)
-        is_compact = min(height, width) >= model.compact_min_side
+        is_compact = model.is_compact(height, width)
         rows, columns = (
             torch.from_numpy(i.astype(np.int32)).to(device)
-            for i in prior_indices(Place(height, width, 0, 0), height, width, r, is_compact)
+            for i in prior_indices(Place(height, width, 0, 0), height, width, model, is_compact)
         )
 
         def work() -> None:

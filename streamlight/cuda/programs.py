@@ -56,7 +56,7 @@ class RgbProgram:
         shape, r = (size.height, size.width, 3), model.unshuffle
         dtype = _TORCH_TYPES[size.dtype]
         prior_shape = (1, model.prior_channels, PRIOR_SIZE, PRIOR_SIZE)
-        self._size, self._unshuffle, self._stream = size, r, stream
+        self._size, self._model, self._stream = size, model, stream
         self._place: Place | None = None
         self._host_in = torch.empty(shape, dtype=dtype, pin_memory=is_cuda)
         self._host_out = torch.empty(shape, dtype=dtype, pin_memory=is_cuda)
@@ -92,7 +92,7 @@ class RgbProgram:
     def _enqueue(self, place: Place) -> None:
         if place != self._place:
             size = self._size
-            found = prior_indices(place, size.height, size.width, self._unshuffle, size.is_compact)
+            found = prior_indices(place, size.height, size.width, self._model, size.is_compact)
             for target, indices in zip((self._rows, self._columns), found, strict=True):
                 target.copy_(torch.from_numpy(indices.astype(np.int32)))
             self._place = place

@@ -42,7 +42,7 @@ def source_sha256(spec: ModelSpec, graph: GraphName) -> str:
 
 def graph_for(spec: ModelSpec, sizes: Sizes) -> GraphName:
     """Return which of the detail graphs runs frames of these sizes with the fewest operations."""
-    is_compact = min(sizes.least) >= spec.compact_min_side
+    is_compact = spec.is_compact(*sizes.least)
     return "reconstruct_compact" if is_compact else "reconstruct"
 
 

@@ -19,7 +19,8 @@ NAMED_SIZES: dict[str, Size] = {
 }
 
 ANY = "any"
-"""From the least size of the compact form to 4K, best at 1080p: one engine for mixed sizes."""
+"""From 2x2 of the network's pixels for a cell of the prior to 4K, best at 1080p: one engine for
+mixed sizes."""
 
 _SIZE = r"(\d+)x(\d+)"
 _SIZES = re.compile(rf"{_SIZE}(?:\.\.{_SIZE}(?:@{_SIZE})?)?")
@@ -67,7 +68,7 @@ def parse_sizes(text: str, model: ModelSpec) -> Sizes:
         UsageError: it is no such text, or the sizes are not in order.
     """
     name = text.strip().lower()
-    side = model.compact_min_side
+    side = model.cells_min_side
     if name in NAMED_SIZES:
         sizes = (NAMED_SIZES[name],) * 3
     elif name == ANY:

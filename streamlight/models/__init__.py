@@ -4,8 +4,8 @@
 import those modules themselves where PyTorch is wanted.
 """
 
-from streamlight.models.packaged import GraphName, graph_path, weights_path
-from streamlight.models.spec import MODELS, PRIOR_SIZE, ModelSpec, get_spec
+from streamlight.models.packaged import graph_path, weights_path
+from streamlight.models.spec import MODELS, PRIOR_SIZE, GraphName, ModelSpec, get_spec
 
 __all__ = [
     "MODELS",

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from streamlight.models.gladnet import Detail, Indices, nearest_index, phase_index
+from streamlight.models.gladnet import Detail, Indices, finer, nearest_index, phase_index
 from streamlight.models.spec import PRIOR_SIZE
 
 
@@ -27,23 +27,26 @@ class DetailNHWC(nn.Module):
         super().__init__()
         self.unshuffle = detail.unshuffle
         self.is_compact = is_compact
+        self.is_affine = detail.is_affine
+        self.prior_scale = detail.prior_scale
         first, *inner, last = (cast(nn.Conv2d, conv) for conv in detail.convs)
         order = pixel_order(detail.unshuffle)
+        out_order = torch.cat([order, order + len(order)]) if detail.is_affine else order
         from_prior = first.weight[:, : detail.prior_channels]
         from_image = first.weight[:, detail.prior_channels :][:, order]
-        if is_compact:
+        if is_compact or detail.is_affine:
             self.prior_conv = conv3x3(from_prior, first.bias)
             self.image_conv = conv3x3(from_image, None)
         else:
             self.first_conv = conv3x3(torch.cat([from_prior, from_image], dim=1), first.bias)
         self.inner_convs = nn.ModuleList(conv3x3(conv.weight, conv.bias) for conv in inner)
-        self.last_conv = conv3x3(last.weight[order], cast(Tensor, last.bias)[order])
+        self.last_conv = conv3x3(last.weight[out_order], cast(Tensor, last.bias)[out_order])
 
     def forward(self, image: Tensor, prior: Tensor, at: Indices | None = None) -> Tensor:
         """Map image (1, H, W, 3) in [0, 1] and prior (1, C, 96, 96) to the image's shape.
 
         H and W must be multiples of `unshuffle`; the compact form needs sides of at least
-        `ModelSpec.compact_min_side`, and neither is checked. For a tile, `at` is that of `Detail`.
+        `ModelSpec.cells_min_side`, and neither is checked. For a tile, `at` is that of `Detail`.
         """
         _, height, width, _ = image.shape
         r, h, w = self.unshuffle, height // self.unshuffle, width // self.unshuffle
@@ -54,22 +57,27 @@ class DetailNHWC(nn.Module):
         x = self._first(to_nchw(pixels), prior, h, w, at)
         for conv in self.inner_convs:
             x = conv(torch.relu(x))
-        x = to_nhwc(self.last_conv(torch.relu(x)).clamp(0, 1))
+        x = to_nhwc(self.last_conv(torch.relu(x)))
+        if self.is_affine:
+            colors = 3 * r * r
+            x = pixels * x[..., :colors] + x[..., colors:]
+        x = x.clamp(0, 1)
         if r > 1:
             x = x.reshape(1, h, w, r, 3 * r).permute(0, 1, 3, 2, 4).reshape(1, height, width, 3)
         return x
 
     def _first(self, x: Tensor, prior: Tensor, h: int, w: int, at: Indices | None) -> Tensor:
-        if not self.is_compact:
-            if at is None:
-                at = (
-                    nearest_index(h, PRIOR_SIZE, x.device),
-                    nearest_index(w, PRIOR_SIZE, x.device),
-                )
-            return cast(Tensor, self.first_conv(torch.cat([gather(prior, *at), x], 1)))
-        grid = self.prior_conv(F.interpolate(prior, scale_factor=3.0))  # (1, C', 288, 288)
-        if at is None:
+        if at is None and self.is_compact:
             at = phase_index(h, x.device), phase_index(w, x.device)
+        elif at is None:
+            side = PRIOR_SIZE * self.prior_scale
+            at = nearest_index(h, side, x.device), nearest_index(w, side, x.device)
+        if not self.is_compact and not self.is_affine:
+            return cast(Tensor, self.first_conv(torch.cat([gather(prior, *at), x], 1)))
+        if self.is_affine:
+            grid = finer(self.prior_conv(prior), self.prior_scale)
+        else:
+            grid = self.prior_conv(F.interpolate(prior, scale_factor=3.0))  # (1, C', 288, 288)
         return gather(grid, *at) + cast(Tensor, self.image_conv(x))
 
 

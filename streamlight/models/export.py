@@ -1,10 +1,10 @@
 """ONNX graphs of a network: what runs without PyTorch.
 
-Each model has three, all of batch 1, in FP32 and of opset 18:
+Each model has three, or two in the affine form, all of batch 1, in FP32 and of opset 18:
 
     estimate             view (1, 3, 96, 96) -> prior (1, C, 96, 96)
     reconstruct          image (1, H, W, 3), prior (1, C, 96, 96) -> enhanced (1, H, W, 3)
-    reconstruct_compact  the same with fewer operations, for sides >= `compact_min_side`
+    reconstruct_compact  the same with fewer operations, for sides >= `cells_min_side`
 
 Images are RGB in [0, 1]. H and W are dynamic multiples of `unshuffle`; a runtime that fixes them
 folds the arithmetic of the indices away. `python -m streamlight.models.export` (`make graphs`)
@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from streamlight.errors import BackendUnavailableError, SinkError
-from streamlight.models.packaged import GRAPHS_FOLDER, GraphName
-from streamlight.models.spec import MODELS, PRIOR_SIZE, ModelSpec
+from streamlight.models.packaged import GRAPHS_FOLDER
+from streamlight.models.spec import MODELS, PRIOR_SIZE, GraphName, ModelSpec
 from streamlight.models.weights import load_network
 
 if TYPE_CHECKING:
@@ -32,12 +32,12 @@ OPSET = 18  # what PyTorch's exporter writes without a conversion
 
 
 def export_graphs(spec: ModelSpec, network: "GLADNet", folder: Path) -> list[Path]:
-    """Write the three graphs of a network in evaluation mode (FP32, on the CPU) to `folder`.
+    """Write the graphs of a network in evaluation mode (FP32, on the CPU) to `folder`.
 
     The same weights and versions give the same bytes, and nothing of this machine is in them.
 
     Returns:
-        The paths `<folder>/<graph>.onnx`, in the order of `GraphName`.
+        The paths `<folder>/<graph>.onnx`, in the order of `ModelSpec.graph_names`.
 
     Raises:
         BackendUnavailableError: onnx or onnxscript is not installed.
@@ -63,13 +63,13 @@ def export_graphs(spec: ModelSpec, network: "GLADNet", folder: Path) -> list[Pat
     # for constants and the latter for the same variable.
     image = torch.zeros(1, 200 * r, 210 * r, 3)
     sides = {1: torch.export.Dim("h") * r, 2: torch.export.Dim("w") * r}
-    plain = DetailNHWC(network.detail, is_compact=False).eval()
-    compact = DetailNHWC(network.detail, is_compact=True).eval()
-    graphs: dict[GraphName, bytes] = {
-        "estimate": _trace(network.prior, {"view": view}, "prior"),
-        "reconstruct": _trace(plain, {"image": image, "prior": prior}, "enhanced", sides),
-        "reconstruct_compact": _trace(compact, {"image": image, "prior": prior}, "enhanced", sides),
-    }
+    graphs: dict[GraphName, bytes] = {}
+    for name in spec.graph_names:
+        if name == "estimate":
+            graphs[name] = _trace(network.prior, {"view": view}, "prior")
+            continue
+        detail = DetailNHWC(network.detail, is_compact=name == "reconstruct_compact").eval()
+        graphs[name] = _trace(detail, {"image": image, "prior": prior}, "enhanced", sides)
     return [_write(folder / f"{name}.onnx", graph) for name, graph in graphs.items()]
 
 

@@ -55,15 +55,29 @@ class Detail(nn.Module):
 
     With `unshuffle` r > 1 the picture is taken as 3*r*r channels at 1/r of the size, which makes
     the network r*r times cheaper; the paper's network has r = 1.
+
+    The affine form resizes what the first convolution makes of the prior, and not the prior,
+    linearly to three times its size and from there by nearest neighbour. It gives a factor and an
+    offset for each value of the picture, as M. Gharbi et al., "Deep bilateral learning for
+    real-time image enhancement" (SIGGRAPH 2017), do for each cell of a grid. Light is a factor,
+    which convolutions and ReLU can only draw piece by piece.
     """
 
-    def __init__(self, prior_channels: int, widths: tuple[int, ...], unshuffle: int) -> None:
+    def __init__(
+        self,
+        prior_channels: int,
+        widths: tuple[int, ...],
+        unshuffle: int,
+        is_affine: bool = False,
+    ) -> None:
         """Build the layers; `widths` are the channels of the hidden convolutions."""
         super().__init__()
         colors = 3 * unshuffle**2
         self.unshuffle = unshuffle
         self.prior_channels = prior_channels
-        channels = (prior_channels + colors, *widths, colors)
+        self.is_affine = is_affine
+        self.prior_scale = 3 if is_affine else 1
+        channels = (prior_channels + colors, *widths, colors * (2 if is_affine else 1))
         self.convs = nn.ModuleList(nn.Conv2d(i, o, 3, padding=1) for i, o in pairwise(channels))
 
     def forward(self, image: Tensor, prior: Tensor, at: Indices | None = None) -> Tensor:
@@ -73,10 +87,16 @@ class Detail(nn.Module):
         """
         x = F.pixel_unshuffle(image, self.unshuffle)
         if at is None:
-            resized = resize_nearest(prior, x.shape[2], x.shape[3])
-        else:
-            resized = gather(prior, *at)
-        return self._finish(self.convs[0](torch.cat([resized, x], dim=1)))
+            side = PRIOR_SIZE * self.prior_scale
+            at = (
+                nearest_index(x.shape[2], side, x.device),
+                nearest_index(x.shape[3], side, x.device),
+            )
+        if self.is_affine:
+            from_prior, from_image, bias = self._first()
+            grid = finer(F.conv2d(prior, from_prior, bias, padding=1), self.prior_scale)
+            return self._finish(gather(grid, *at) + F.conv2d(x, from_image, padding=1), x)
+        return self._finish(self.convs[0](torch.cat([gather(prior, *at), x], dim=1)), x)
 
     def forward_compact(self, image: Tensor, prior: Tensor, at: Indices | None = None) -> Tensor:
         """Compute what `forward` does with fewer multiplications, exactly.
@@ -84,26 +104,35 @@ class Detail(nn.Module):
         The first convolution sees a prior that is constant over cells of at least 2x2 pixels, so
         its response to the prior takes at most 3 values a cell and axis: before the middle, in
         it, and after it. They are computed on a (288, 288) grid and gathered. Each side of the
-        picture must be at least `2 * 96 * unshuffle` pixels (`ModelSpec.compact_min_side`);
-        ValueError below. For a tile of such a picture, `at` tells which rows and columns of the
-        grid its pixels take.
+        picture must be at least `2 * 96 * unshuffle` pixels (`ModelSpec.cells_min_side`);
+        ValueError below, and for the affine form, which has none. For a tile of such a picture,
+        `at` tells which rows and columns of the grid its pixels take.
         """
+        if self.is_affine:
+            raise ValueError("the affine form of the detail network has no compact one")
         x = F.pixel_unshuffle(image, self.unshuffle)
         if at is None and min(x.shape[2:]) < 2 * PRIOR_SIZE:
             side = 2 * PRIOR_SIZE * self.unshuffle
             raise ValueError(f"image is {tuple(image.shape)}, but each side must be >= {side}")
-        first = cast(nn.Conv2d, self.convs[0])
-        from_prior = first.weight[:, : self.prior_channels]
-        from_image = first.weight[:, self.prior_channels :]
-        grid = F.conv2d(F.interpolate(prior, scale_factor=3.0), from_prior, first.bias, padding=1)
+        from_prior, from_image, bias = self._first()
+        grid = F.conv2d(F.interpolate(prior, scale_factor=3.0), from_prior, bias, padding=1)
         if at is None:
             at = phase_index(x.shape[2], x.device), phase_index(x.shape[3], x.device)
         share = gather(grid, *at)
-        return self._finish(share + F.conv2d(x, from_image, padding=1))
+        return self._finish(share + F.conv2d(x, from_image, padding=1), x)
 
-    def _finish(self, x: Tensor) -> Tensor:
+    def _first(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the first convolution's weights of the prior, of the picture, and its bias."""
+        first = cast(nn.Conv2d, self.convs[0])
+        from_prior = first.weight[:, : self.prior_channels]
+        return from_prior, first.weight[:, self.prior_channels :], cast(Tensor, first.bias)
+
+    def _finish(self, x: Tensor, pixels: Tensor) -> Tensor:
         for conv in self.convs[1:]:
             x = conv(torch.relu(x))
+        if self.is_affine:
+            factor, offset = x.chunk(2, dim=1)
+            x = pixels * factor + offset
         return F.pixel_shuffle(x, self.unshuffle).clamp(0, 1)
 
 
@@ -115,7 +144,9 @@ class GLADNet(nn.Module):
         super().__init__()
         self.spec = spec
         self.prior = Prior(spec.prior_channels)
-        self.detail = Detail(spec.prior_channels, spec.detail_widths, spec.unshuffle)
+        self.detail = Detail(
+            spec.prior_channels, spec.detail_widths, spec.unshuffle, spec.is_affine
+        )
 
     def estimate(self, view: Tensor) -> Tensor:
         """Estimate the illumination: view (B, 3, 96, 96) in [0, 1] -> prior (B, C, 96, 96)."""
@@ -148,6 +179,12 @@ def resize_nearest(x: Tensor, height: int, width: int) -> Tensor:
     rows = nearest_index(height, x.shape[2], x.device)
     columns = nearest_index(width, x.shape[3], x.device)
     return gather(x, rows, columns)
+
+
+def finer(x: Tensor, scale: int) -> Tensor:
+    """Interpolate x (B, C, h, w) linearly to (B, C, scale * h, scale * w)."""
+    size = x.shape[2] * scale, x.shape[3] * scale
+    return F.interpolate(x, size, mode="bilinear", align_corners=False)
 
 
 def gather(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from streamlight.errors import ModelError, SinkError, UsageError
-from streamlight.models.packaged import GraphName, graph_path, graphs_folder
+from streamlight.models.packaged import graph_path, graphs_folder
 from streamlight.models.spec import MODELS, ModelSpec
 
 SUFFIX = ".safetensors"
@@ -21,7 +21,7 @@ HASH_FILE = "weights.sha256"
 """In the folder of the graphs: of the weights that they were made of."""
 
 _SPEC, _CARD = "streamlight.model", "streamlight.card"
-_KEPT = ("prior_channels", "detail_widths", "unshuffle", "parameters", "summary")
+_KEPT = ("prior_channels", "detail_widths", "unshuffle", "is_affine", "parameters", "summary")
 _MOST_HEADER_BYTES = 10_000_000
 
 
@@ -78,6 +78,7 @@ def read_spec(path: Path) -> ModelSpec:
             prior_channels=int(kept["prior_channels"]),
             detail_widths=tuple(int(width) for width in kept["detail_widths"]),
             unshuffle=int(kept["unshuffle"]),
+            is_affine=bool(kept.get("is_affine", False)),  # files of before it have none
             parameters=int(kept["parameters"]),
             weights_sha256="",
             summary=str(kept["summary"]),
@@ -114,9 +115,8 @@ def graphs_problem(spec: ModelSpec) -> str | None:
     if spec.weights is None:
         return None
     remedy = f"streamlight export --model {spec.weights} -y"
-    names: tuple[GraphName, ...] = ("estimate", "reconstruct", "reconstruct_compact")
     try:
-        for name in names:
+        for name in spec.graph_names:
             graph_path(spec, name)
     except ModelError as error:
         return str(error)

@@ -5,13 +5,9 @@ and the graphs that `streamlight export` makes of it lie in the folder `night` b
 """
 
 from pathlib import Path
-from typing import Literal
 
 from streamlight.errors import ModelError
-from streamlight.models.spec import ModelSpec
-
-GraphName = Literal["estimate", "reconstruct", "reconstruct_compact"]
-"""The graphs of a model; `streamlight.models.export` says what each takes and gives."""
+from streamlight.models.spec import GraphName, ModelSpec
 
 GRAPHS_FOLDER = Path(__file__).parent / "graphs"
 WEIGHTS_FOLDER = Path(__file__).parent / "weights"

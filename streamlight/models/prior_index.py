@@ -1,16 +1,17 @@
 """Which row (column) of the prior belongs to each row (column) of a picture, or of a part of one.
 
-The detail network resizes the prior (96x96) to the picture by nearest neighbour. A tile is a part
-of a picture, and its pixels take what they take in the whole: its index is that of the whole
-picture, cut out.
+The detail network resizes the prior (96x96), or a finer grid made of it, to the picture by nearest
+neighbour. A tile is a part of a picture, and its pixels take what they take in the whole: its index
+is that of the whole picture, cut out.
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streamlight.models.spec import PRIOR_SIZE
+from streamlight.models.spec import PRIOR_SIZE, ModelSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,29 +32,30 @@ class Place:
 
 
 def prior_indices(
-    place: Place, height: int, width: int, unshuffle: int, is_compact: bool
+    place: Place, height: int, width: int, model: ModelSpec, is_compact: bool
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Rows and columns to gather for a tile, one for each row and column that the network sees.
 
     Args:
         place: of the tile.
-        height: of the tile, in pixels; a multiple of `unshuffle`.
+        height: of the tile, in pixels; a multiple of the model's `unshuffle`.
         width: likewise.
-        unshuffle: of the model.
-        is_compact: index the 288x288 grid of the compact form, and not the prior itself.
+        model: that runs.
+        is_compact: index the grid of the compact form.
 
     Returns:
         Indices (height / unshuffle,) and (width / unshuffle,).
     """
-    index = phase_index if is_compact else nearest_index
+    index = phase_index if is_compact else partial(nearest_index, scale=model.prior_scale)
+    unshuffle = model.unshuffle
     rows = index(place.height // unshuffle)[place.top // unshuffle :][: height // unshuffle]
     columns = index(place.width // unshuffle)[place.left // unshuffle :][: width // unshuffle]
     return rows, columns
 
 
-def nearest_index(size: int) -> NDArray[np.int64]:
-    """Index floor(i * 96 / size) for i < size, as `streamlight.models.gladnet.nearest_index`."""
-    return np.arange(size, dtype=np.int64) * PRIOR_SIZE // size
+def nearest_index(size: int, scale: int = 1) -> NDArray[np.int64]:
+    """Index floor(i * 96 * scale / size), as `streamlight.models.gladnet.nearest_index`."""
+    return np.arange(size, dtype=np.int64) * (scale * PRIOR_SIZE) // size
 
 
 def phase_index(size: int) -> NDArray[np.int64]:

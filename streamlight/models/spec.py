@@ -6,11 +6,16 @@ run `make graphs`, and write `docs/models/<name>.md`.
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 from streamlight.errors import ModelError
 
 PRIOR_SIZE = 96
 """Side of the square view of the whole frame, and of the prior (section II-A of the paper)."""
+
+
+GraphName = Literal["estimate", "reconstruct", "reconstruct_compact"]
+"""The graphs of a model; `streamlight.models.export` says what each takes and gives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +28,10 @@ class ModelSpec:
         detail_widths: widths of the hidden convolutions of the detail network.
         unshuffle: the detail network sees the picture at 1/unshuffle of its size; both sides of
             the picture must be multiples of it (pad, run, crop).
+        is_affine: which form the detail network has. The paper's convolves the resized prior
+            with the picture, and its last convolution gives the result. The affine form convolves
+            the prior at its own 96x96 and resizes that, and its last convolution gives a factor
+            and an offset for each value of the picture.
         parameters: number of trained values, a check on the weights.
         weights_sha256: of the file `models/weights/<name>.safetensors`; empty for a user's own.
         summary: one line for people.
@@ -37,11 +46,30 @@ class ModelSpec:
     weights_sha256: str
     summary: str
     weights: Path | None = None
+    is_affine: bool = False
 
     @property
-    def compact_min_side(self) -> int:
-        """Shortest side in pixels at which the compact graph may be used (2x2 cells)."""
+    def graph_names(self) -> tuple[GraphName, ...]:
+        """The ONNX graphs of the model; the affine form needs no compact one."""
+        names: tuple[GraphName, ...] = get_args(GraphName)
+        return names[:2] if self.is_affine else names
+
+    @property
+    def cells_min_side(self) -> int:
+        """Shortest side in pixels at which each cell of the prior covers 2x2 of the network's."""
         return 2 * PRIOR_SIZE * self.unshuffle
+
+    @property
+    def prior_scale(self) -> int:
+        """How much finer than the prior the grid is that is resized by nearest neighbour.
+
+        The affine form interpolates linearly up to it, so that no cells are seen.
+        """
+        return 3 if self.is_affine else 1
+
+    def is_compact(self, height: int, width: int) -> bool:
+        """Whether the compact graph computes frames (height, width) of this model."""
+        return not self.is_affine and min(height, width) >= self.cells_min_side
 
 
 MODELS: dict[str, ModelSpec] = {
@@ -59,10 +87,11 @@ MODELS: dict[str, ModelSpec] = {
         ModelSpec(
             name="gladnet-fast",
             prior_channels=32,
-            detail_widths=(32, 32, 32),
+            detail_widths=(32,),
             unshuffle=2,
-            parameters=137_292,
-            weights_sha256="ef61dedd31f469a27a02faef9a5ba68cbb8e60d8d7ad5ada7a8215d82c803722",
+            is_affine=True,
+            parameters=122_264,
+            weights_sha256="3e12a636d30d9fab8e5f6608684a385fa1962ed6b9698ec5ff565cf68c8a38ac",
             summary="a small GLADNet at half size inside; near real time on a laptop CPU",
         ),
     )

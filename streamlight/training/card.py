@@ -118,6 +118,7 @@ def _told(options: TrainingOptions) -> Iterable[tuple[str, object]]:
         yield name, getattr(options, name)
     loss = options.loss
     terms = f"L1 + {loss.coarse:g} coarse + {loss.structure:g} (1 - SSIM)"
+    terms += f" + {loss.overall:g} of the whole frame"
     yield "loss", f"{terms} + {loss.agreement:g} disagreement of two views"
     for field in fields(options.recipe):
         if (value := getattr(options.recipe, field.name)) not in (None, 0.0):

@@ -8,7 +8,6 @@ import math
 from functools import lru_cache
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from streamlight.training.draws import Draws
@@ -40,20 +39,28 @@ def bytes_to_light(picture: Tensor) -> Tensor:
 def unclip(scene: Tensor, stops: Tensor, knee: Tensor) -> Tensor:
     """Give back to bright places the light that the photograph clipped or compressed.
 
-    How much is not in the photograph. Bright places get up to `stops` more, the middle of large
-    ones most, so that what was flat white is not flat any more.
+    How much is not in the photograph, so bright places get up to `stops` more, by a curve of the
+    light alone. (What depends on the neighbourhood as well teaches the network to undo it, and
+    so to draw halos: docs/training.md.)
 
     Args:
         scene: light of the photograph, at most 1.
-        stops: what the middle of a large white place gets, (B, 1, 1, 1).
+        stops: what white gets, (B, 1, 1, 1).
         knee: light from which on a place is bright, below 1, (B, 1, 1, 1).
     """
     brightest = scene.amax(dim=1, keepdim=True)
     share = ((brightest - knee) / (1 - knee)).clamp(0, 1)
     share = share**2 * (3 - 2 * share)  # no edge where it begins
-    cells = F.avg_pool2d(share, 16)
-    around = F.interpolate(cells, size=share.shape[2:], mode="bilinear")
-    return scene * torch.exp2(stops * share * (1 + around) / 2)
+    return scene * torch.exp2(stops * share)
+
+
+def deepen(scene: Tensor, exponent: Tensor) -> Tensor:
+    """Undo the lift that photographs for show were given: light to a power above 1.
+
+    Cameras expose for a mean of 18 % (ISO 2720), 2.5 stops below white; collections of
+    photographs are brighter. White and black stay.
+    """
+    return scene.clamp_min(1e-7) ** exponent
 
 
 def falling_off(height: int, width: int, stops: Tensor, direction: Tensor) -> Tensor:

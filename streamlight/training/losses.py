@@ -36,12 +36,19 @@ def loss_of(result: Tensor, target: Tensor, weights: LossWeights) -> Tensor:
     result, target = result.float(), target.float()
     loss = weighted_l1(result, target)
     if weights.coarse:
-        for cell in (8, 32):
-            small = F.avg_pool2d(result, cell), F.avg_pool2d(target, cell)
-            loss = loss + weights.coarse / 2 * weighted_l1(*small)
+        loss = loss + weights.coarse * coarse(result, target)
     if weights.structure:
         loss = loss + weights.structure * (1 - ssim(result, target))
     return loss
+
+
+def coarse(result: Tensor, target: Tensor, cells: tuple[int, int] = (8, 32)) -> Tensor:
+    """Return the paper's loss on means of 8x8 and of 32x32 pixels, the mean of both."""
+    result, target = result.float(), target.float()
+    fine, wide = (
+        weighted_l1(F.avg_pool2d(result, cell), F.avg_pool2d(target, cell)) for cell in cells
+    )
+    return (fine + wide) / 2
 
 
 def disagreement(result: Tensor, other: Tensor, cell: int = 32) -> Tensor:

@@ -1,8 +1,9 @@
 """How to train, as data: what a run consists of, and the two presets."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 
-from streamlight.training.recipes import DEFAULT, PAPER, Recipe
+from streamlight.errors import UsageError
+from streamlight.training.recipes import DEFAULT, PAPER, STEPS, Recipe
 
 FRAMES = ((288, 384), (384, 288), (320, 320), (256, 384), (384, 256))
 """Heights and widths of the whole frames, one of them a step; multiples of 16."""
@@ -16,13 +17,24 @@ class LossWeights:
         coarse: of the same loss on means of 8x8 and 32x32 pixels: exposure and colour, which
             noise and edges hide in the fine one.
         structure: of 1 - SSIM.
-        agreement: of the difference on means of 32x32 pixels between what is made of a picture
+        overall: of the loss on the whole frame, made small, by means of a 12th and of a third of
+            its sides: the prior is of the whole frame, and a part shows little of it.
+        agreement: of the difference of such means, of a third, between what is made of a frame
             with one view of it and with another: what makes a still scene flicker.
     """
 
     coarse: float = 0.0
     structure: float = 0.0
+    overall: float = 0.0
     agreement: float = 0.0
+
+    def without(self, *terms: str) -> "LossWeights":
+        """Leave terms out, for an ablation."""
+        return replace(self, **dict.fromkeys(terms, 0.0))
+
+
+LOSS_TERMS = tuple(term.name for term in fields(LossWeights))
+"""What `LossWeights.without` takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +66,7 @@ class TrainingOptions:
     crop: int = 192
     frames: tuple[tuple[int, int], ...] = FRAMES
     recipe: Recipe = DEFAULT
-    loss: LossWeights = field(default_factory=lambda: LossWeights(0.5, 0.1, 0.5))
+    loss: LossWeights = field(default_factory=lambda: LossWeights(0.5, 0.1, 0.5, 0.5))
     schedule: str = "cosine"
     rate: float = 5e-4
     weight_decay: float = 1e-4
@@ -65,6 +77,20 @@ class TrainingOptions:
     precision: str = "fp32"
     seed: int = 0
     minutes: float | None = None
+
+    def without(self, *names: str) -> "TrainingOptions":
+        """Leave out steps of the recipe and terms of the loss, for an ablation.
+
+        Raises:
+            UsageError: there is none of that name.
+        """
+        terms = [name for name in names if name in LOSS_TERMS]
+        steps = [name for name in names if name not in LOSS_TERMS]
+        for name in steps:
+            if name not in STEPS:
+                known = ", ".join((*STEPS, *LOSS_TERMS))
+                raise UsageError(f"--without {name}: choose among {known}")
+        return replace(self, recipe=self.recipe.without(*steps), loss=self.loss.without(*terms))
 
 
 PRESETS = {

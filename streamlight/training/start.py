@@ -1,11 +1,12 @@
 """What a run begins with: the network, its weights, the device."""
 
 from pathlib import Path
+from typing import cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from streamlight.errors import BackendUnavailableError
+from streamlight.errors import BackendUnavailableError, ModelError
 from streamlight.models.gladnet import GLADNet
 from streamlight.models.own import find_model
 from streamlight.models.spec import ModelSpec
@@ -18,7 +19,8 @@ def begin(spec: ModelSpec, init: str | None, seed: int) -> GLADNet:
     Args:
         spec: of the network.
         init: "seed" for the model's own weights, or the path or the name of others of the same
-            layout; None draws them anew.
+            layout; with "prior:" before it, of others whose illumination network alone is taken,
+            while the detail network is drawn; None draws all anew.
         seed: of the drawing.
 
     Raises:
@@ -27,7 +29,16 @@ def begin(spec: ModelSpec, init: str | None, seed: int) -> GLADNet:
     """
     if init is None:
         return he_initialised(spec, seed)
-    if init == "seed":
+    if init.startswith("prior:"):
+        other = find_model(init.removeprefix("prior:"))
+        if other.prior_channels != spec.prior_channels:
+            raise ModelError(
+                f"--init {init}: the prior of {other.name} has {other.prior_channels} channels, "
+                f"that of {spec.name} {spec.prior_channels}"
+            )
+        network = he_initialised(spec, seed)
+        network.prior = load_network(other).prior
+    elif init == "seed":
         network = load_network(spec)
     else:
         path = Path(init)
@@ -36,7 +47,10 @@ def begin(spec: ModelSpec, init: str | None, seed: int) -> GLADNet:
 
 
 def he_initialised(spec: ModelSpec, seed: int) -> GLADNet:
-    """Draw weights as the paper does: He et al., "Delving Deep into Rectifiers", ICCV 2015."""
+    """Draw weights as the paper does: He et al., "Delving Deep into Rectifiers", ICCV 2015.
+
+    The factors of an affine detail network begin around 1, which leaves a picture as it is.
+    """
     generator = torch.Generator().manual_seed(seed)
     with torch.device("meta"):
         network = GLADNet(spec)
@@ -46,6 +60,11 @@ def he_initialised(spec: ModelSpec, seed: int) -> GLADNet:
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
+    if spec.is_affine:
+        last = cast(nn.Conv2d, network.detail.convs[-1])
+        with torch.no_grad():
+            last.weight.mul_(0.1)
+            cast(Tensor, last.bias)[: 3 * spec.unshuffle**2] = 1
     return network
 
 

@@ -43,6 +43,7 @@ def synthesise(photographs: Tensor, recipe: Recipe, draws: Draws) -> Pairs:
     count = len(photographs)
     is_identity = draws.chance(count, recipe.identity)
     scene = light.bytes_to_light(photographs)
+    scene = light.deepen(scene, draws.uniform(count, *recipe.deepen))
     exposure = draws.uniform(count, *recipe.exposure_ev).masked_fill(is_identity, 0)
     mean = scene.mean(dim=(1, 2, 3), keepdim=True)
     is_night = torch.log2(mean + 1e-6) + exposure < recipe.black_night_ev
@@ -52,7 +53,7 @@ def synthesise(photographs: Tensor, recipe: Recipe, draws: Draws) -> Pairs:
     exposure = exposure - stops
     is_uneven = draws.chance(count, recipe.uneven) & ~is_identity
     held = draws.chance(count, recipe.highlights) & ~is_identity
-    more = draws.uniform(count, *recipe.highlights_ev) * held
+    more = recipe.highlights_ev * draws.uniform(count, 0, 1) ** 3 * held
     seen = light.unclip(scene, more, draws.uniform(count, *recipe.highlights_knee))
     dark, target = _lit(seen, scene, exposure, is_uneven, recipe, draws)
     target = torch.where(dark >= 1, 1, target)  # what is white already stays so

@@ -7,21 +7,25 @@ from dataclasses import asdict, dataclass
 from typing import Any, cast
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
 from streamlight.errors import ModelError, UsageError
 from streamlight.models.gladnet import GLADNet
 from streamlight.training.draws import Draws
-from streamlight.training.losses import disagreement, loss_of
+from streamlight.training.losses import coarse, disagreement, loss_of
 from streamlight.training.options import TrainingOptions
 from streamlight.training.photographs import Photographs, take_frames
 from streamlight.training.recipes import Recipe
-from streamlight.training.synthesis import synthesise
-from streamlight.training.views import estimate, reconstruct_part
+from streamlight.training.synthesis import Pairs, synthesise
+from streamlight.training.views import area_view, estimate, reconstruct_part
 
 WARM_UP = 50
 """Steps in which the learning rate rises."""
+
+SMALL_SIDE = 48
+"""Side at which the detail network sees whole frames in `LossWeights.overall`."""
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -191,21 +195,36 @@ class Trainer:
             frames = take_frames(photographs, height, width, draws)
             pairs = synthesise(frames, options.recipe, draws)
         target = pairs.target[:, :, top : top + options.crop, left : left + options.crop]
-        result = self._enhance(pairs.dark, draws, top, left)
+        with self._autocast():
+            priors = estimate(self.network, pairs.dark, options.recipe, draws)
+            result = reconstruct_part(self.network, pairs.dark, priors, top, left, options.crop)
         loss = loss_of(result, target, options.loss)
-        if options.loss.agreement:
-            other = self._enhance(pairs.dark, draws, top, left)
-            loss = loss + options.loss.agreement * disagreement(result, other)
+        if options.loss.overall or options.loss.agreement:
+            loss = loss + self._overall_loss(pairs, priors, draws)
         if self._teacher is None:
             return loss
         taught = self._teach(pairs.dark, top, left)
         return (1 - options.teach) * loss + options.teach * loss_of(result, taught, options.loss)
 
-    def _enhance(self, dark: Tensor, draws: Draws, top: int, left: int) -> Tensor:
-        """Enhance a part of each frame, with the prior of a view that is drawn."""
+    def _overall_loss(self, pairs: Pairs, priors: Tensor, draws: Draws) -> Tensor:
+        """Return what the whole frames, made small, say about the priors."""
+        weights = self.options.loss
+        side = SMALL_SIDE * self.network.spec.unshuffle
+        cells = side // 12, side // 3
+        with torch.no_grad():
+            small, target = (
+                F.interpolate(area_view(codes), (side, side), mode="area")
+                for codes in (pairs.dark, pairs.target)
+            )
         with self._autocast():
-            priors = estimate(self.network, dark, self.options.recipe, draws)
-            return reconstruct_part(self.network, dark, priors, top, left, self.options.crop)
+            result = self.network.reconstruct(small, priors)
+        loss = weights.overall * coarse(result, target, cells)
+        if weights.agreement:
+            with self._autocast():
+                others = estimate(self.network, pairs.dark, self.options.recipe, draws)
+                other = self.network.reconstruct(small, others)
+            loss = loss + weights.agreement * disagreement(result, other, cells[1])
+        return loss
 
     def _teach(self, dark: Tensor, top: int, left: int) -> Tensor:
         """Return what the teacher makes of the part, from the view that is the paper's."""

@@ -100,7 +100,7 @@ def enhance(network: GLADNet, image: Image) -> Image:
     with torch.inference_mode():
         prior = network.estimate(torch.from_numpy(sample_nearest(image)).to(device))
         x = torch.from_numpy(padded).to(device).permute(2, 0, 1)[None].float() / 255
-        is_compact = min(padded.shape[:2]) >= network.spec.compact_min_side
+        is_compact = network.spec.is_compact(*padded.shape[:2])
         detail: Any = network.detail.forward_compact if is_compact else network.detail
         result = (detail(x, prior)[0] * 255).round().byte().permute(1, 2, 0)
     return np.ascontiguousarray(result[:height, :width].cpu().numpy())

@@ -68,8 +68,9 @@ def reconstruct_part(
         side: its side.
     """
     r = network.spec.unshuffle
-    rows = nearest_index(frames.shape[2] // r, PRIOR_SIZE, frames.device)
-    columns = nearest_index(frames.shape[3] // r, PRIOR_SIZE, frames.device)
+    grid = PRIOR_SIZE * network.spec.prior_scale
+    rows = nearest_index(frames.shape[2] // r, grid, frames.device)
+    columns = nearest_index(frames.shape[3] // r, grid, frames.device)
     at = (
         rows[top // r : (top + side) // r],
         columns[left // r : (left + side) // r],

@@ -58,7 +58,7 @@ def test_it_computes_what_the_torch_backend_does(
     found, expected = (b.reconstruct(image, prior) for b in (fast, reference))
     assert (found.dtype, found.shape) == (expected.dtype, expected.shape)
     assert levels_apart(found, expected) <= {np.uint8: 1, np.uint16: 2}.get(dtype, 1e-5)
-    assert expected.mean() > 2 * image.mean()
+    assert expected.mean() > 1.2 * image.mean()
 
 
 @pytest.mark.parametrize(("height", "width"), [(50, 61), (193, 195)])

@@ -24,7 +24,7 @@ SIZES = [
     ("gladnet", 192, 200),  # compact
     ("gladnet-fast", 2, 2),
     ("gladnet-fast", 180, 320),
-    ("gladnet-fast", 384, 640),  # compact
+    ("gladnet-fast", 384, 640),
 ]
 
 

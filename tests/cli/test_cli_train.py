@@ -12,6 +12,8 @@ import pytest
 from cli_runs import environment, finish, run_here, start
 from PIL import Image as Pillow
 
+from streamlight.models import MODELS
+
 ROOT = Path(__file__).parents[2]
 TINY = ("--steps", "2", "--batch", "1", "--crop", "32", "--device", "cpu")
 
@@ -156,5 +158,5 @@ def test_gpu_train_is_one_command(tmp_path: Path) -> None:
         run = tmp_path / "runs" / f"{name}-trained"
         weights = run / f"{name}-trained"
         assert weights.with_suffix(".safetensors").is_file()
-        assert (weights / "reconstruct_compact.onnx").is_file()
+        assert all((weights / f"{graph}.onnx").is_file() for graph in MODELS[name].graph_names)
         assert "| -3.0 |" in (weights / "MODEL_CARD.md").read_text()

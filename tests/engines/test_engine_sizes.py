@@ -43,9 +43,9 @@ def test_a_range_tells_what_it_takes() -> None:
 
 def test_the_compact_graph_is_taken_where_every_size_allows_it() -> None:
     assert graph_for(FULL, parse_sizes("360p", FULL)) == "reconstruct_compact"
-    assert graph_for(FAST, parse_sizes("360p", FAST)) == "reconstruct"  # 360 < 384
-    assert graph_for(FAST, parse_sizes("any", FAST)) == "reconstruct_compact"
-    assert graph_for(FAST, parse_sizes("382x384..800x800", FAST)) == "reconstruct"
+    assert graph_for(FULL, parse_sizes("any", FULL)) == "reconstruct_compact"
+    assert graph_for(FULL, parse_sizes("190x192..800x800", FULL)) == "reconstruct"
+    assert graph_for(FAST, parse_sizes("1080p", FAST)) == "reconstruct"  # it has no other
 
 
 def test_shapes_of_a_range() -> None:

@@ -81,7 +81,7 @@ def test_tiles_give_what_the_whole_gives(model: str) -> None:
 
 @pytest.mark.parametrize("model", MODELS)
 def test_mixed_sizes_under_load_on_two_streams_are_those_of_one_at_a_time(model: str) -> None:
-    side = get_spec(model).compact_min_side
+    side = get_spec(model).cells_min_side
     sizes = ((side, side + 2), (side + 2, side), (96, 130), (720, 1280), (64, 64))
     pictures = [dark(*size, seed=seed) for seed, size in enumerate(sizes)]
     with Enhancer.open(model, "cuda", parallel=2) as enhancer:

@@ -36,6 +36,17 @@ def convolve(x: Array, weight: Array, bias: Array, stride: int = 1) -> Array:
     return total.reshape(outputs, height, width) + bias[:, None, None]
 
 
+def three_times_finer(x: Array) -> Array:
+    """Interpolate x (C, h, w) linearly between the middles of its cells, flat beyond the last."""
+    for axis in (1, 2):
+        size = x.shape[axis]
+        at = np.clip((np.arange(3 * size) + 0.5) / 3 - 0.5, 0, size - 1)
+        low = np.minimum(at.astype(int), size - 2)
+        part = (at - low).reshape([-1 if a == axis else 1 for a in range(3)])
+        x = np.take(x, low, axis) * (1 - part) + np.take(x, low + 1, axis) * part
+    return x
+
+
 def resize_nearest(x: Array, height: int, width: int) -> Array:
     """Copy pixel (floor(y * h / H), floor(x * w / W)) of x (C, h, w) to (y, x)."""
     rows = [y * x.shape[1] // height for y in range(height)]
@@ -71,19 +82,31 @@ def estimate(weights: Weights, view: Array) -> Array:
     return relu(convolve(resize_nearest(u48, 96, 96), *u[5]))
 
 
-def reconstruct(weights: Weights, image: Array, prior: Array, unshuffle: int) -> Array:
+def reconstruct(
+    weights: Weights, image: Array, prior: Array, unshuffle: int, is_affine: bool
+) -> Array:
     """Map image (3, H, W) and prior (C, 96, 96) to the enhanced image, clamped to [0, 1]."""
     r = unshuffle
     pixels = np.stack(
         [image[c, dy::r, dx::r] for c in range(3) for dy in range(r) for dx in range(r)]
     )
-    x = np.concatenate([resize_nearest(prior, *pixels.shape[1:]), pixels])
     count = sum(key.startswith("detail.convs.") for key in weights) // 2
-    for layer in range(count):
-        x = relu(x) if layer > 0 else x
-        x = convolve(
-            x, weights[f"detail.convs.{layer}.weight"], weights[f"detail.convs.{layer}.bias"]
-        )
+    layers = [
+        (weights[f"detail.convs.{n}.weight"], weights[f"detail.convs.{n}.bias"])
+        for n in range(count)
+    ]
+    weight, bias = layers[0]
+    if is_affine:
+        of_prior = convolve(prior, weight[:, : len(prior)], bias)
+        x = resize_nearest(three_times_finer(of_prior), *pixels.shape[1:])
+        x = x + convolve(pixels, weight[:, len(prior) :], np.zeros_like(bias))
+    else:
+        x = np.concatenate([resize_nearest(prior, *pixels.shape[1:]), pixels])
+        x = convolve(x, weight, bias)
+    for layer in layers[1:]:
+        x = convolve(relu(x), *layer)
+    if is_affine:
+        x = pixels * x[: len(pixels)] + x[len(pixels) :]
     enhanced = np.empty_like(image)
     for channel, plane in enumerate(x):
         c, dy, dx = channel // (r * r), channel // r % r, channel % r

@@ -1,6 +1,7 @@
 """The PyTorch network against an independent one in NumPy, and the compact form against it."""
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy_reference as reference
@@ -18,10 +19,29 @@ MODEL_SIZES = [
     *(("gladnet", height, width) for height, width in ((1, 1), (2, 2), (3, 5), (97, 101))),
     *(("gladnet-fast", height, width) for height, width in ((2, 2), (4, 6), (98, 102))),
 ]
+UNSHUFFLED = replace(
+    MODELS["gladnet-fast"], name="unshuffled", detail_widths=(8, 8), is_affine=False
+)
+"""A network of the paper's form that sees pictures at half of their size; users train such."""
+
 COMPACT_SIZES = [
     *(("gladnet", height, width) for height, width in ((192, 192), (193, 227))),
-    *(("gladnet-fast", height, width) for height, width in ((384, 386), (574, 398), (1080, 1920))),
+    *(("unshuffled", height, width) for height, width in ((384, 386), (574, 398), (1080, 1920))),
 ]
+
+
+def paper_form(name: str) -> "GLADNet":
+    """Return a network of the paper's form; the second one's weights are drawn."""
+    if name == "gladnet":
+        return network(name)
+    from streamlight.training.start import he_initialised
+
+    net = he_initialised(UNSHUFFLED, seed=0).eval()
+    with torch.no_grad():
+        last: Any = net.detail.convs[-1]
+        last.weight.mul_(0.02)
+        last.bias.fill_(0.5)
+    return net
 
 
 def reference_weights(network: "GLADNet") -> reference.Weights:
@@ -48,6 +68,7 @@ def test_reconstruct_matches_the_numpy_reference(name: str, height: int, width: 
         image.astype(np.float64),
         prior[0].astype(np.float64),
         MODELS[name].unshuffle,
+        MODELS[name].is_affine,
     )
     assert_not_saturated(expected)
     np.testing.assert_allclose(enhanced[0].numpy(), expected, rtol=0, atol=1e-5)
@@ -89,22 +110,44 @@ def test_the_prior_reaches_the_first_convolution_of_a_full_hd_picture_at_the_flo
 
 @pytest.mark.parametrize(("name", "height", "width"), COMPACT_SIZES)
 def test_the_compact_form_computes_the_same(name: str, height: int, width: int) -> None:
-    detail = network(name).detail
+    detail = paper_form(name).detail
     image = torch.from_numpy(dark(1, 3, height, width))
-    prior = torch.from_numpy(dark_prior(name))
+    prior = torch.from_numpy(dark_prior("gladnet" if name == "gladnet" else "gladnet-fast"))
     with torch.inference_mode():
         plain, compact = detail(image, prior), detail.forward_compact(image, prior)
     assert_not_saturated(plain.numpy())
     torch.testing.assert_close(compact, plain, rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", ["gladnet", "unshuffled"])
 def test_the_compact_form_refuses_cells_of_fewer_than_two_pixels(name: str) -> None:
-    side = MODELS[name].compact_min_side
-    prior = torch.zeros(1, MODELS[name].prior_channels, 96, 96)
+    net = paper_form(name)
+    side = net.spec.cells_min_side
+    prior = torch.zeros(1, net.spec.prior_channels, 96, 96)
     for height, width in ((side - 2, side), (side, side - 2)):
         with pytest.raises(ValueError, match=f"each side must be >= {side}"):
-            network(name).detail.forward_compact(torch.zeros(1, 3, height, width), prior)
+            net.detail.forward_compact(torch.zeros(1, 3, height, width), prior)
+
+
+def test_the_affine_form_has_no_compact_one() -> None:
+    with pytest.raises(ValueError, match=r"the affine form .* has no compact one"):
+        network("gladnet-fast").detail.forward_compact(
+            torch.zeros(1, 3, 400, 400), torch.zeros(1, 32, 96, 96)
+        )
+
+
+def test_an_affine_network_of_factors_and_offsets_multiplies_and_adds() -> None:
+    from streamlight.models.gladnet import Detail
+
+    detail = Detail(prior_channels=1, widths=(2,), unshuffle=2, is_affine=True)
+    last: Any = detail.convs[-1]
+    torch.nn.init.zeros_(last.weight)
+    with torch.no_grad():
+        last.bias[:12], last.bias[12:] = 2, 0.125
+    image = torch.from_numpy(dark(1, 3, 6, 8))
+    with torch.inference_mode():
+        enhanced = detail(image, torch.zeros(1, 1, 96, 96))
+    torch.testing.assert_close(enhanced, image * 2 + 0.125)
 
 
 def test_phase_index_tells_the_first_the_inner_and_the_last_row_of_every_cell() -> None:

@@ -3,7 +3,7 @@
 import sys
 from functools import cache
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,18 +16,19 @@ from streamlight.errors import BackendUnavailableError, SinkError
 from streamlight.models import MODELS, GraphName, graph_path
 from streamlight.models.export import export_graphs
 
-GRAPHS: tuple[GraphName, ...] = get_args(GraphName)
+GRAPHS = [(name, graph) for name, spec in MODELS.items() for graph in spec.graph_names]
+DETAIL_GRAPHS = [(name, graph) for name, graph in GRAPHS if graph != "estimate"]
 IN_FP32 = {"INFERENCE_PRECISION_HINT": "f32"}
 RECONSTRUCT_SIZES: list[tuple[str, GraphName, int, int]] = [
     ("gladnet", "reconstruct", 1, 1),
     ("gladnet", "reconstruct", 3, 5),
     ("gladnet", "reconstruct", 97, 101),
     ("gladnet", "reconstruct_compact", 192, 193),
+    ("gladnet", "reconstruct_compact", 287, 399),
     ("gladnet-fast", "reconstruct", 2, 2),
     ("gladnet-fast", "reconstruct", 98, 102),
-    ("gladnet-fast", "reconstruct_compact", 384, 386),
-    ("gladnet-fast", "reconstruct_compact", 574, 398),
-    ("gladnet-fast", "reconstruct_compact", 720, 1280),
+    ("gladnet-fast", "reconstruct", 574, 398),
+    ("gladnet-fast", "reconstruct", 720, 1280),
 ]
 
 
@@ -81,8 +82,7 @@ def test_reconstruct_in_openvino_matches_pytorch(
     np.testing.assert_allclose(model(inputs)[0], expected, rtol=0, atol=1e-4)
 
 
-@pytest.mark.parametrize("graph", ["reconstruct", "reconstruct_compact"])
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(("name", "graph"), DETAIL_GRAPHS)
 def test_a_fixed_size_leaves_no_index_arithmetic_in_the_graph(name: str, graph: GraphName) -> None:
     kinds = {"ShapeOf", "Range", "Divide", "FloorMod", "Less", "Greater"}
     dynamic = {op.get_type_name() for op in read(name, graph).get_ops()}
@@ -90,13 +90,17 @@ def test_a_fixed_size_leaves_no_index_arithmetic_in_the_graph(name: str, graph: 
     compiled = shared_core().compile_model(read_fixed(name, graph, 400, 402), "CPU", IN_FP32)
     layers = {op.get_rt_info()["layerType"] for op in compiled.get_runtime_model().get_ops()}
     assert {"Convolution", "Gather"} <= layers
-    assert not layers & {"ShapeOf", "Range", "Eltwise", "Subgraph"}
+    assert not layers & {"ShapeOf", "Range"}
+    kinds_left = {"Eltwise", "Subgraph"} & layers
+    assert not kinds_left or MODELS[name].is_affine  # which multiplies and adds pictures
 
 
 @pytest.mark.parametrize("precision", ["f32", "bf16"])
-@pytest.mark.parametrize("graph", ["reconstruct", "reconstruct_compact"])
-def test_the_indices_of_a_dynamic_size_are_exact(graph: GraphName, precision: str) -> None:
-    model = read("gladnet-fast", graph)
+@pytest.mark.parametrize(("name", "graph"), DETAIL_GRAPHS)
+def test_the_indices_of_a_dynamic_size_are_exact(
+    name: str, graph: GraphName, precision: str
+) -> None:
+    model, r = read(name, graph), MODELS[name].unshuffle
     take_columns, take_rows = (
         op for op in model.get_ordered_ops() if op.get_type_name() == "Gather"
     )
@@ -108,9 +112,9 @@ def test_the_indices_of_a_dynamic_size_are_exact(graph: GraphName, precision: st
     compiled = shared_core().compile_model(indices, "CPU", {"INFERENCE_PRECISION_HINT": precision})
     sizes = [*range(192, 600), 720, 960, 1080, 1920, 2160, 3840]
     for size in sizes if graph == "reconstruct_compact" else [*range(1, 192), *sizes]:
-        rows = compiled([np.zeros((1, 2 * size, 2, 3), np.float32)])[0]
-        columns = compiled([np.zeros((1, 2, 2 * size, 3), np.float32)])[1]
-        cells = np.arange(size) * 96 // size
+        rows = compiled([np.zeros((1, r * size, r, 3), np.float32)])[0]
+        columns = compiled([np.zeros((1, r, r * size, 3), np.float32)])[1]
+        cells = np.arange(size) * 96 * MODELS[name].prior_scale // size
         if graph == "reconstruct_compact":
             is_edge = cells[1:] != cells[:-1]
             cells = cells * 3 + 1 - np.append(True, is_edge) + np.append(is_edge, True)
@@ -118,8 +122,7 @@ def test_the_indices_of_a_dynamic_size_are_exact(graph: GraphName, precision: st
         np.testing.assert_array_equal(columns, cells, err_msg=f"columns of size {size}")
 
 
-@pytest.mark.parametrize("graph", GRAPHS)
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(("name", "graph"), GRAPHS)
 def test_a_graph_declares_its_contract(name: str, graph: GraphName) -> None:
     model = read(name, graph)
     ports = (*model.inputs, *model.outputs)
@@ -148,15 +151,16 @@ def test_the_packaged_graphs_are_those_that_the_packaged_weights_make(
     onnx = pytest.importorskip("onnx", reason="reading graphs needs onnx")
     pytest.importorskip("onnxscript", reason="making graphs needs onnxscript")
     paths = export_graphs(MODELS[name], network(name), tmp_path / "new" / "folder")
-    assert [path.name for path in paths] == [f"{graph}.onnx" for graph in GRAPHS]
-    for graph, path in zip(GRAPHS, paths, strict=True):
+    graphs = MODELS[name].graph_names
+    assert [path.name for path in paths] == [f"{graph}.onnx" for graph in graphs]
+    for graph, path in zip(graphs, paths, strict=True):
         packaged, fresh = onnx.load(graph_path(MODELS[name], graph)).graph, onnx.load(path).graph
         assert [node.op_type for node in packaged.node] == [node.op_type for node in fresh.node]
         values, fresh_values = (
             [onnx.numpy_helper.to_array(tensor) for tensor in g.initializer]
             for g in (packaged, fresh)
         )
-        assert sum(value.size for value in values) > 30_000
+        assert sum(value.size for value in values) > 15_000
         for value, fresh_value in zip(values, fresh_values, strict=True):
             np.testing.assert_array_equal(value, fresh_value, strict=True)
 
@@ -171,8 +175,7 @@ def test_exporting_twice_gives_the_same_bytes(tmp_path: Path) -> None:
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
 
 
-@pytest.mark.parametrize("graph", GRAPHS)
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(("name", "graph"), GRAPHS)
 def test_a_packaged_graph_is_valid_and_says_nothing_of_the_machine_that_made_it(
     name: str, graph: GraphName
 ) -> None:

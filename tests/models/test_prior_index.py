@@ -1,8 +1,14 @@
 """The indices of tiles, against those of the network and of its definition."""
 
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from streamlight.models import MODELS, ModelSpec
 from streamlight.models.prior_index import Place, nearest_index, phase_index, prior_indices
 
 SIZES = [*range(1, 400), 720, 1080, 1919, 2160, 3840, 4320, 7680]
@@ -25,9 +31,21 @@ def test_nearest_is_the_papers_formula() -> None:
         assert nearest_index(size).tolist() == [i * 96 // size for i in range(size)]
 
 
-@pytest.mark.parametrize("is_compact", [False, True])
-def test_those_of_a_tile_are_cut_out_of_those_of_the_frame(is_compact: bool) -> None:
-    rows, columns = prior_indices(Place(800, 1200, 40, 6), 300, 194, 2, is_compact)
-    index = phase_index if is_compact else nearest_index
+PAPER = replace(MODELS["gladnet-fast"], is_affine=False)
+
+
+@pytest.mark.parametrize(
+    ("model", "is_compact", "index"),
+    [
+        (PAPER, False, nearest_index),
+        (PAPER, True, phase_index),
+        (MODELS["gladnet-fast"], False, partial(nearest_index, scale=3)),
+    ],
+    ids=["plain", "compact", "affine"],
+)
+def test_those_of_a_tile_are_cut_out_of_those_of_the_frame(
+    model: ModelSpec, is_compact: bool, index: Callable[[int], NDArray[np.int64]]
+) -> None:
+    rows, columns = prior_indices(Place(800, 1200, 40, 6), 300, 194, model, is_compact)
     assert rows.tolist() == index(400).tolist()[20:170]
     assert columns.tolist() == index(600).tolist()[3:100]

@@ -2,7 +2,7 @@ import pytest
 import torch
 from training_samples import codes
 
-from streamlight.training.losses import disagreement, loss_of, ssim, weighted_l1
+from streamlight.training.losses import coarse, disagreement, loss_of, ssim, weighted_l1
 from streamlight.training.options import LossWeights
 
 
@@ -34,6 +34,15 @@ def test_without_weights_it_is_the_papers_loss() -> None:
     result, target = codes(1, 3, 32, 32), codes(1, 3, 32, 32).flip(3)
     assert loss_of(result, target, LossWeights()) == weighted_l1(result, target)
     assert loss_of(result, target, LossWeights(structure=1)) > weighted_l1(result, target)
+
+
+def test_the_coarse_loss_takes_means_of_the_cells_that_it_is_given() -> None:
+    flat = torch.full((1, 3, 48, 48), 0.5)
+    stripes = flat.clone()
+    stripes[..., ::2] = 0.25
+    stripes[..., 1::2] = 0.75
+    assert coarse(stripes, flat, (4, 16)).item() == pytest.approx(0, abs=1e-6)
+    assert coarse(stripes, flat, (1, 16)).item() == pytest.approx(0.125, abs=1e-3)
 
 
 def test_disagreement_is_of_exposure_and_not_of_noise() -> None:

@@ -6,6 +6,7 @@ from training_samples import draws, photograph
 
 from streamlight.errors import UsageError
 from streamlight.training.light import to_light
+from streamlight.training.options import PRESETS
 from streamlight.training.recipes import DEFAULT, PAPER, Recipe
 from streamlight.training.synthesis import Pairs, synthesise
 
@@ -34,9 +35,8 @@ def test_exposure_is_by_stops_of_light_and_the_target_is_the_photograph() -> Non
 
 
 def test_an_identity_pair_is_left_alone_but_for_noise_and_coding() -> None:
-    pairs = made(
-        replace(DEFAULT.without("noise", "jpeg", "h264"), identity=1, grey=0, black=0, white=0)
-    )
+    plain = DEFAULT.without("noise", "jpeg", "h264")
+    pairs = made(replace(plain, identity=1, deepen=(1.0, 1.0), grey=0, black=0, white=0))
     assert torch.allclose(pairs.dark, pairs.target, atol=0.5 / 255 + 1e-4)
     assert torch.allclose(pairs.target, PLAIN, atol=1e-5)
 
@@ -57,7 +57,7 @@ def test_only_pictures_below_the_limit_are_clipped() -> None:
 
 
 def test_highlights_are_in_the_dark_picture_and_not_in_the_target() -> None:
-    pairs = made(replace(DARKENED, highlights=1.0, highlights_ev=(3.0, 3.0)))
+    pairs = made(replace(DARKENED, highlights=1.0, highlights_ev=6.0))
     assert torch.allclose(pairs.target, PLAIN, atol=1e-5)
     assert pairs.dark.amax() > made(DARKENED).dark.amax() * 1.2
 
@@ -101,12 +101,21 @@ def test_dark_pictures_have_8_bits() -> None:
 
 def test_a_step_left_out_leaves_the_others_as_they_were() -> None:
     assert DEFAULT.without("clip", "jpeg") == replace(DEFAULT, clip=0, jpeg=0)
-    with pytest.raises(UsageError, match=r"--without fog: choose among .*clip.*h264"):
-        DEFAULT.without("fog")
+    options = PRESETS["default"].without("clip", "agreement")
+    assert options.recipe == replace(DEFAULT, clip=0)
+    assert options.loss == replace(PRESETS["default"].loss, agreement=0)
+    with pytest.raises(UsageError, match=r"--without fog: choose among .*clip.*h264.*overall"):
+        PRESETS["default"].without("clip", "fog")
+
+
+def test_deeper_targets_are_deeper_on_both_sides() -> None:
+    plain, deeper = made(DARKENED), made(replace(DARKENED, deepen=(1.4, 1.4)))
+    assert torch.allclose(to_light(deeper.target), to_light(plain.target) ** 1.4, atol=1e-3)
+    assert deeper.dark.mean() < plain.dark.mean()
 
 
 def test_what_is_white_in_the_dark_picture_is_white_in_the_target() -> None:
-    pairs = made(Recipe(exposure_ev=(-1.0, -1.0), highlights=1.0, highlights_ev=(6.0, 6.0)))
+    pairs = made(Recipe(exposure_ev=(-1.0, -1.0), highlights=1.0, highlights_ev=30.0))
     is_white = pairs.dark > 1 - 1e-6
     assert is_white.float().mean() > 0.01
     assert (pairs.target[is_white] > 1 - 1e-6).float().mean() > 0.9  # the rest was rounded to white

@@ -21,7 +21,7 @@ OPTIONS = TrainingOptions(
     batch=2,
     crop=32,
     frames=((96, 112), (112, 96)),
-    loss=LossWeights(coarse=0.5, structure=0.1, agreement=0.5),
+    loss=LossWeights(coarse=0.5, structure=0.1, overall=0.5, agreement=0.5),
 )
 
 
