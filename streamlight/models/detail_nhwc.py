@@ -54,14 +54,15 @@ class DetailNHWC(nn.Module):
         if r > 1:
             pixels = image.reshape(1, h, r, w, 3 * r).permute(0, 1, 3, 2, 4)
             pixels = pixels.reshape(1, h, w, 3 * r * r)
-        x = self._first(to_nchw(pixels), prior, h, w, at)
+        given = to_nchw(pixels)
+        x = self._first(given, prior, h, w, at)
         for conv in self.inner_convs:
             x = conv(torch.relu(x))
-        x = to_nhwc(self.last_conv(torch.relu(x)))
+        x = self.last_conv(torch.relu(x))
         if self.is_affine:
-            colors = 3 * r * r
-            x = pixels * x[..., :colors] + x[..., colors:]
-        x = x.clamp(0, 1)
+            factor, offset = x.chunk(2, dim=1)
+            x = given * factor + offset
+        x = to_nhwc(x.clamp(0, 1))
         if r > 1:
             x = x.reshape(1, h, w, r, 3 * r).permute(0, 1, 3, 2, 4).reshape(1, height, width, 3)
         return x
