@@ -139,7 +139,7 @@ def test_a_real_clip_comes_out_as_by_way_of_the_host(
     for kind in ("audio", "subtitle"):
         assert packets_of(on_device, kind) == packets_of(ordinary, kind)
     luma, given = found[0][1][0], planes_in(clip)[0][1][0]
-    assert np.abs(luma - given).mean() > 3, "the network changes nothing"
+    assert np.abs(luma - given).mean() > 0.5, "the network changes nothing"
 
 
 @pytest.mark.parametrize("smoothing_s", [0.0, 12.0])

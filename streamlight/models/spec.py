@@ -91,7 +91,7 @@ MODELS: dict[str, ModelSpec] = {
             unshuffle=2,
             is_affine=True,
             parameters=122_264,
-            weights_sha256="3e12a636d30d9fab8e5f6608684a385fa1962ed6b9698ec5ff565cf68c8a38ac",
+            weights_sha256="3538216ade29684386c9be61c6c19d5fd20806d4b9429e787a60e03cc98aa6bd",
             summary="a small GLADNet at half size inside; near real time on a laptop CPU",
         ),
     )
