@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -38,12 +39,12 @@ SOON = Backoff(first_s=0.05, cap_s=0.2)
 
 
 def children() -> set[int]:
-    task = Path("/proc/self/task")
-    return {
-        int(child)
-        for thread in task.iterdir()
-        for child in (thread / "children").read_text().split()
-    }
+    """Return the processes that this one has started, of all of its threads."""
+    found: set[int] = set()
+    for thread in Path("/proc/self/task").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # the thread has ended meanwhile
+            found |= {int(child) for child in (thread / "children").read_text().split()}
+    return found
 
 
 @pytest.fixture
