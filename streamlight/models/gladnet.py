@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from streamlight.models.spec import PRIOR_SIZE, ModelSpec
+from streamlight.models.spec import AFFINE_SCALE, PRIOR_SIZE, ModelSpec
 
 Indices: TypeAlias = tuple[Tensor, Tensor]
 """Rows and columns to gather."""
@@ -76,7 +76,7 @@ class Detail(nn.Module):
         self.unshuffle = unshuffle
         self.prior_channels = prior_channels
         self.is_affine = is_affine
-        self.prior_scale = 3 if is_affine else 1
+        self.prior_scale = AFFINE_SCALE if is_affine else 1
         channels = (prior_channels + colors, *widths, colors * (2 if is_affine else 1))
         self.convs = nn.ModuleList(nn.Conv2d(i, o, 3, padding=1) for i, o in pairwise(channels))
 

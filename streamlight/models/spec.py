@@ -13,6 +13,8 @@ from streamlight.errors import ModelError
 PRIOR_SIZE = 96
 """Side of the square view of the whole frame, and of the prior (section II-A of the paper)."""
 
+AFFINE_SCALE = 3
+"""`ModelSpec.prior_scale` of the affine form."""
 
 GraphName = Literal["estimate", "reconstruct", "reconstruct_compact"]
 """The graphs of a model; `streamlight.models.export` says what each takes and gives."""
@@ -65,7 +67,7 @@ class ModelSpec:
 
         The affine form interpolates linearly up to it, so that no cells are seen.
         """
-        return 3 if self.is_affine else 1
+        return AFFINE_SCALE if self.is_affine else 1
 
     def is_compact(self, height: int, width: int) -> bool:
         """Whether the compact graph computes frames (height, width) of this model."""
@@ -91,7 +93,7 @@ MODELS: dict[str, ModelSpec] = {
             unshuffle=2,
             is_affine=True,
             parameters=122_264,
-            weights_sha256="3538216ade29684386c9be61c6c19d5fd20806d4b9429e787a60e03cc98aa6bd",
+            weights_sha256="f20a155169e6fd9cc1b753cab1a0073f1f1a6908a7bc4feaba96db96819c5208",
             summary="a small GLADNet at half size inside; near real time on a laptop CPU",
         ),
     )

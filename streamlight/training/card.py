@@ -56,7 +56,8 @@ def model_card(facts: CardFacts) -> str:
         f"# Model card: {facts.name}",
         "",
         f"A GLADNet of {spec.parameters:,} parameters: {spec.prior_channels} prior channels, "
-        f"hidden widths {widths} of the detail network, pixel-unshuffle by {spec.unshuffle}. "
+        f"hidden widths {widths} of the detail network"
+        f"{' in the affine form' if spec.is_affine else ''}, pixel-unshuffle by {spec.unshuffle}. "
         "Weights in FP16.",
         "",
         "## Data",
