@@ -25,7 +25,7 @@ class DetailNetwork:
     def __init__(self, detail: Detail, device: torch.device, dtype: torch.dtype, ops: Ops) -> None:
         """Prepare the weights of `detail`, which is left as it is."""
         first, *hidden, last = (cast(nn.Conv2d, conv) for conv in detail.convs)
-        self._is_affine, self._prior_scale = detail.is_affine, detail.prior_scale
+        self._is_affine = detail.is_affine
         lanes, order = padded_channels(detail.unshuffle), pixel_order(detail.unshuffle)
 
         def there(x: Tensor) -> Tensor:
@@ -73,7 +73,7 @@ class DetailNetwork:
         if is_compact or self._is_affine:
             wide = F.interpolate(prior, scale_factor=3.0) if is_compact else prior
             share = F.conv2d(wide, self._from_prior, self._first.bias, padding=1)
-            grid = as_map(share if is_compact else finer(share, self._prior_scale))
+            grid = as_map(share if is_compact else finer(share))
             at = grid.contiguous(), rows, columns
             x = self.ways["first"].with_grid(x, self._first, at)
         else:

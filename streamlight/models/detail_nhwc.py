@@ -6,8 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from streamlight.models.gladnet import Detail, Indices, finer, nearest_index, phase_index
-from streamlight.models.spec import PRIOR_SIZE
+from streamlight.models.gladnet import Detail, Indices, finer, phase_index
 
 
 class DetailNHWC(nn.Module):
@@ -28,7 +27,7 @@ class DetailNHWC(nn.Module):
         self.unshuffle = detail.unshuffle
         self.is_compact = is_compact
         self.is_affine = detail.is_affine
-        self.prior_scale = detail.prior_scale
+        self.index = detail.index
         first, *inner, last = (cast(nn.Conv2d, conv) for conv in detail.convs)
         order = pixel_order(detail.unshuffle)
         out_order = torch.cat([order, order + len(order)]) if detail.is_affine else order
@@ -71,12 +70,11 @@ class DetailNHWC(nn.Module):
         if at is None and self.is_compact:
             at = phase_index(h, x.device), phase_index(w, x.device)
         elif at is None:
-            side = PRIOR_SIZE * self.prior_scale
-            at = nearest_index(h, side, x.device), nearest_index(w, side, x.device)
+            at = self.index(h, x.device), self.index(w, x.device)
         if not self.is_compact and not self.is_affine:
             return cast(Tensor, self.first_conv(torch.cat([gather(prior, *at), x], 1)))
         if self.is_affine:
-            grid = finer(self.prior_conv(prior), self.prior_scale)
+            grid = finer(self.prior_conv(prior))
         else:
             grid = self.prior_conv(F.interpolate(prior, scale_factor=3.0))  # (1, C', 288, 288)
         return gather(grid, *at) + cast(Tensor, self.image_conv(x))

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from streamlight.models.spec import AFFINE_SCALE, PRIOR_SIZE, ModelSpec
+from streamlight.models.spec import AFFINE_EDGE, AFFINE_SCALE, PRIOR_SIZE, ModelSpec
 
 Indices: TypeAlias = tuple[Tensor, Tensor]
 """Rows and columns to gather."""
@@ -76,9 +76,14 @@ class Detail(nn.Module):
         self.unshuffle = unshuffle
         self.prior_channels = prior_channels
         self.is_affine = is_affine
-        self.prior_scale = AFFINE_SCALE if is_affine else 1
         channels = (prior_channels + colors, *widths, colors * (2 if is_affine else 1))
         self.convs = nn.ModuleList(nn.Conv2d(i, o, 3, padding=1) for i, o in pairwise(channels))
+
+    def index(self, size: int, device: torch.device) -> Tensor:
+        """Row (column) of the prior, or of the affine form's grid, for each of `size`."""
+        if self.is_affine:
+            return affine_index(size, device)
+        return nearest_index(size, PRIOR_SIZE, device)
 
     def forward(self, image: Tensor, prior: Tensor, at: Indices | None = None) -> Tensor:
         """Map image (B, 3, H, W) in [0, 1] and prior (B, C, 96, 96) to (B, 3, H, W) in [0, 1].
@@ -87,14 +92,10 @@ class Detail(nn.Module):
         """
         x = F.pixel_unshuffle(image, self.unshuffle)
         if at is None:
-            side = PRIOR_SIZE * self.prior_scale
-            at = (
-                nearest_index(x.shape[2], side, x.device),
-                nearest_index(x.shape[3], side, x.device),
-            )
+            at = self.index(x.shape[2], x.device), self.index(x.shape[3], x.device)
         if self.is_affine:
             from_prior, from_image, bias = self._first()
-            grid = finer(F.conv2d(prior, from_prior, bias, padding=1), self.prior_scale)
+            grid = finer(F.conv2d(prior, from_prior, bias, padding=1))
             return self._finish(gather(grid, *at) + F.conv2d(x, from_image, padding=1), x)
         return self._finish(self.convs[0](torch.cat([gather(prior, *at), x], dim=1)), x)
 
@@ -181,15 +182,25 @@ def resize_nearest(x: Tensor, height: int, width: int) -> Tensor:
     return gather(x, rows, columns)
 
 
-def finer(x: Tensor, scale: int) -> Tensor:
-    """Interpolate x (B, C, h, w) linearly to (B, C, scale * h, scale * w)."""
-    size = x.shape[2] * scale, x.shape[3] * scale
+def finer(x: Tensor) -> Tensor:
+    """Interpolate x (B, C, 96, 96) linearly to the grid (B, C, 288, 288) of the affine form."""
+    size = (AFFINE_SCALE * PRIOR_SIZE, AFFINE_SCALE * PRIOR_SIZE)
     return F.interpolate(x, size, mode="bilinear", align_corners=False)
 
 
 def gather(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     """Take rows and columns of x (B, C, h, w) by their indices."""
     return x.index_select(2, rows).index_select(3, columns)
+
+
+def affine_index(size: int, device: torch.device) -> Tensor:
+    """Index into the affine form's grid for each row (column) of `size`.
+
+    Those of the cells at the edges are replaced by the middle of the next (`AFFINE_EDGE`).
+    """
+    first = AFFINE_EDGE * AFFINE_SCALE + AFFINE_SCALE // 2
+    last = AFFINE_SCALE * PRIOR_SIZE - 1 - first
+    return nearest_index(size, AFFINE_SCALE * PRIOR_SIZE, device).clamp(first, last)
 
 
 def phase_index(size: int, device: torch.device) -> Tensor:

@@ -6,12 +6,11 @@ is that of the whole picture, cut out.
 """
 
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streamlight.models.spec import PRIOR_SIZE, ModelSpec
+from streamlight.models.spec import AFFINE_EDGE, AFFINE_SCALE, PRIOR_SIZE, ModelSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +45,24 @@ def prior_indices(
     Returns:
         Indices (height / unshuffle,) and (width / unshuffle,).
     """
-    index = phase_index if is_compact else partial(nearest_index, scale=model.prior_scale)
+    usual = affine_index if model.is_affine else nearest_index
+    index = phase_index if is_compact else usual
     unshuffle = model.unshuffle
     rows = index(place.height // unshuffle)[place.top // unshuffle :][: height // unshuffle]
     columns = index(place.width // unshuffle)[place.left // unshuffle :][: width // unshuffle]
     return rows, columns
 
 
-def nearest_index(size: int, scale: int = 1) -> NDArray[np.int64]:
-    """Index floor(i * 96 * scale / size), as `streamlight.models.gladnet.nearest_index`."""
-    return np.arange(size, dtype=np.int64) * (scale * PRIOR_SIZE) // size
+def nearest_index(size: int, source: int = PRIOR_SIZE) -> NDArray[np.int64]:
+    """Index floor(i * source / size), as `streamlight.models.gladnet.nearest_index`."""
+    return np.arange(size, dtype=np.int64) * source // size
+
+
+def affine_index(size: int) -> NDArray[np.int64]:
+    """Index into the grid of the affine form, as `streamlight.models.gladnet.affine_index`."""
+    first = AFFINE_EDGE * AFFINE_SCALE + AFFINE_SCALE // 2
+    last = AFFINE_SCALE * PRIOR_SIZE - 1 - first
+    return nearest_index(size, AFFINE_SCALE * PRIOR_SIZE).clip(first, last)
 
 
 def phase_index(size: int) -> NDArray[np.int64]:

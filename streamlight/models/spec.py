@@ -14,7 +14,13 @@ PRIOR_SIZE = 96
 """Side of the square view of the whole frame, and of the prior (section II-A of the paper)."""
 
 AFFINE_SCALE = 3
-"""`ModelSpec.prior_scale` of the affine form."""
+"""How much finer than the prior the grid is that the affine form resizes by nearest neighbour; it
+interpolates linearly up to it, so that no cells are seen."""
+
+AFFINE_EDGE = 2
+"""So many cells at each edge of that grid are not looked at: the convolutions of the prior see the
+black beyond the frame, which would give the picture a coloured rim. The next ones take their
+place."""
 
 GraphName = Literal["estimate", "reconstruct", "reconstruct_compact"]
 """The graphs of a model; `streamlight.models.export` says what each takes and gives."""
@@ -61,14 +67,6 @@ class ModelSpec:
         """Shortest side in pixels at which each cell of the prior covers 2x2 of the network's."""
         return 2 * PRIOR_SIZE * self.unshuffle
 
-    @property
-    def prior_scale(self) -> int:
-        """How much finer than the prior the grid is that is resized by nearest neighbour.
-
-        The affine form interpolates linearly up to it, so that no cells are seen.
-        """
-        return AFFINE_SCALE if self.is_affine else 1
-
     def is_compact(self, height: int, width: int) -> bool:
         """Whether the compact graph computes frames (height, width) of this model."""
         return not self.is_affine and min(height, width) >= self.cells_min_side
@@ -93,7 +91,7 @@ MODELS: dict[str, ModelSpec] = {
             unshuffle=2,
             is_affine=True,
             parameters=122_264,
-            weights_sha256="f20a155169e6fd9cc1b753cab1a0073f1f1a6908a7bc4feaba96db96819c5208",
+            weights_sha256="60bbafe01b585e09ba0d0fe21a17c473a24efa05a6fcac20609ecbf756edece8",
             summary="a small GLADNet at half size inside; near real time on a laptop CPU",
         ),
     )

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from streamlight.models.gladnet import GLADNet, nearest_index
+from streamlight.models.gladnet import GLADNet
 from streamlight.models.spec import PRIOR_SIZE
 from streamlight.training.draws import Draws
 from streamlight.training.recipes import Recipe
@@ -68,9 +68,8 @@ def reconstruct_part(
         side: its side.
     """
     r = network.spec.unshuffle
-    grid = PRIOR_SIZE * network.spec.prior_scale
-    rows = nearest_index(frames.shape[2] // r, grid, frames.device)
-    columns = nearest_index(frames.shape[3] // r, grid, frames.device)
+    rows = network.detail.index(frames.shape[2] // r, frames.device)
+    columns = network.detail.index(frames.shape[3] // r, frames.device)
     at = (
         rows[top // r : (top + side) // r],
         columns[left // r : (left + side) // r],

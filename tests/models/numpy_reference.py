@@ -98,6 +98,7 @@ def reconstruct(
     weight, bias = layers[0]
     if is_affine:
         of_prior = convolve(prior, weight[:, : len(prior)], bias)
+        of_prior = np.pad(of_prior[:, 2:-2, 2:-2], ((0, 0), (2, 2), (2, 2)), mode="edge")
         x = resize_nearest(three_times_finer(of_prior), *pixels.shape[1:])
         x = x + convolve(pixels, weight[:, len(prior) :], np.zeros_like(bias))
     else:

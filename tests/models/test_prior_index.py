@@ -2,14 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from streamlight.models import MODELS, ModelSpec
-from streamlight.models.prior_index import Place, nearest_index, phase_index, prior_indices
+from streamlight.models.prior_index import (
+    Place,
+    affine_index,
+    nearest_index,
+    phase_index,
+    prior_indices,
+)
 
 SIZES = [*range(1, 400), 720, 1080, 1919, 2160, 3840, 4320, 7680]
 
@@ -22,6 +27,8 @@ def test_they_are_those_of_the_network() -> None:
     for size in SIZES:
         expected = gladnet.nearest_index(size, 96, cpu).numpy()
         np.testing.assert_array_equal(nearest_index(size), expected)
+        expected = gladnet.affine_index(size, cpu).numpy()
+        np.testing.assert_array_equal(affine_index(size), expected)
         if size >= 2 * 96:
             np.testing.assert_array_equal(phase_index(size), gladnet.phase_index(size, cpu).numpy())
 
@@ -29,6 +36,13 @@ def test_they_are_those_of_the_network() -> None:
 def test_nearest_is_the_papers_formula() -> None:
     for size in SIZES:
         assert nearest_index(size).tolist() == [i * 96 // size for i in range(size)]
+
+
+def test_the_affine_form_looks_at_no_cell_of_the_edge() -> None:
+    found = affine_index(960)
+    assert (found.min(), found.max()) == (7, 280)  # the middles of the cells 2 and 93
+    inner = slice(40, 920)
+    assert found[inner].tolist() == [i * 288 // 960 for i in range(960)][inner]
 
 
 PAPER = replace(MODELS["gladnet-fast"], is_affine=False)
@@ -39,7 +53,7 @@ PAPER = replace(MODELS["gladnet-fast"], is_affine=False)
     [
         (PAPER, False, nearest_index),
         (PAPER, True, phase_index),
-        (MODELS["gladnet-fast"], False, partial(nearest_index, scale=3)),
+        (MODELS["gladnet-fast"], False, affine_index),
     ],
     ids=["plain", "compact", "affine"],
 )
