@@ -118,7 +118,7 @@ class Enhancer:
                 `gladnet-fast` on a CPU.
             backend: "openvino", "torch", or "auto" for the best that opens.
             device: of the backend, such as "CPU", "GPU", "cuda:1"; None for the best.
-            precision: "fp32", "bf16" or "fp16"; None for the fastest that is good.
+            precision: "fp32", "bf16", "fp16" or "int8"; None for the fastest that is good.
             engine_dir: where TensorRT's engines are kept; None for
                 `streamlight.engines.default_folder`.
             look: strength, exposure and comparison.

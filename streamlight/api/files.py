@@ -91,7 +91,7 @@ def enhance_file(
         model: "gladnet", "gladnet-fast" or "auto".
         backend: "openvino", "torch" or "auto".
         device: of the backend; None for the best.
-        precision: "fp32", "bf16" or "fp16"; None for the fastest that is good.
+        precision: "fp32", "bf16", "fp16" or "int8"; None for the fastest that is good.
         engine_dir: where TensorRT's engines are kept; None for the default.
         streams: how many frames are enhanced at once; None makes the most of the device.
         memory_bytes: what enhancing may take; larger frames go through in tiles. None looks at

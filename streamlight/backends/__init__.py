@@ -105,7 +105,7 @@ BACKENDS: dict[str, BackendRow] = {
             "openvino",
             "pip install openvino",
             "CPU, GPU or NPU (Intel)",
-            ("fp32", "bf16", "fp16"),
+            ("fp32", "bf16", "fp16", "int8"),
             _openvino,
         ),
         BackendRow(

@@ -22,7 +22,7 @@ class BackendInfo:
     Attributes:
         backend: name, as `--backend` takes it.
         device: what runs the network, as the driver calls it.
-        precision: of the detail network: "fp32", "bf16" or "fp16".
+        precision: of the detail network: "fp32", "bf16", "fp16" or "int8".
     """
 
     backend: str

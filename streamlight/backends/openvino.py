@@ -21,11 +21,17 @@ from streamlight.backends.base import BackendInfo, MemoryNeed, Prior
 from streamlight.errors import BackendError, BackendUnavailableError, OutOfMemoryError
 from streamlight.frame import Image
 from streamlight.memory import available_bytes
-from streamlight.models import GraphName, graph_path
+from streamlight.models import graph_path
+from streamlight.models.packaged import int8_graph_path
 from streamlight.models.prior_index import Place, prior_indices
 from streamlight.models.spec import ModelSpec
 
-_TYPES = {"fp32": ov.Type.f32, "bf16": ov.Type.bf16, "fp16": ov.Type.f16}
+_TYPES = {
+    "fp32": ov.Type.f32,
+    "bf16": ov.Type.bf16,
+    "fp16": ov.Type.f16,
+    "int8": ov.Type.f32,  # of what is not quantised
+}
 
 _MEMORY_BUDGET_BYTES = 1_000_000_000
 """What the feature maps of all streams may take; large frames get fewer streams."""
@@ -68,8 +74,8 @@ class OpenVinoBackend:
         Args:
             model: what to run.
             device: OpenVINO's name of it.
-            precision: "fp32", "bf16" or "fp16"; None takes BF16 (CPU) or FP16 (GPU, NPU) where
-                the device has it, else FP32.
+            precision: "fp32", "bf16", "fp16", or "int8" on a CPU, of models that have the graph
+                for it; None takes the fastest that is good (`_best_precision`).
             parallel: how many pictures at once; None for the most in all, 1 for the least time
                 a picture.
 
@@ -90,7 +96,12 @@ class OpenVinoBackend:
             capabilities = self._core.get_property(self._device, properties.device.capabilities)
         except RuntimeError as error:
             raise BackendUnavailableError(f"openvino has no device {device} here") from error
-        precision = precision or _best_precision(capabilities)
+        int8_graph = int8_graph_path(model) if self._device == "CPU" else None
+        precision = precision or _best_precision(capabilities, int8_graph is not None)
+        if precision == "int8" and int8_graph is None:
+            raise BackendUnavailableError(
+                f"{model.name} has no 8-bit graph for {device}; --precision fp32 works everywhere"
+            )
         if precision.upper() not in capabilities:
             raise BackendUnavailableError(
                 f"{device} has no {precision.upper()} here; --precision fp32 works everywhere"
@@ -166,8 +177,7 @@ class OpenVinoBackend:
         self, shape: tuple[int, ...], dtype: "np.dtype[Any]", is_compact: bool, is_tile: bool
     ) -> "_Network":
         height, width = shape[:2]
-        name: GraphName = "reconstruct_compact" if is_compact else "reconstruct"
-        graph = self._core.read_model(graph_path(self._model, name))
+        graph = self._core.read_model(self._graph(is_compact))
         graph.reshape({"image": [1, *shape]})
         if is_tile:
             _take_indices(graph)
@@ -181,6 +191,11 @@ class OpenVinoBackend:
             streams = self.parallel
         compiled = self._core.compile_model(_with_integers(graph, dtype), self._device, config)
         return _Network(compiled, streams, self._model, is_compact)
+
+    def _graph(self, is_compact: bool) -> Path:
+        if self._precision == "int8" and (path := int8_graph_path(self._model)) is not None:
+            return path
+        return graph_path(self._model, "reconstruct_compact" if is_compact else "reconstruct")
 
     def _failure(self, error: RuntimeError) -> BackendError:
         reason = _reason(error)
@@ -258,8 +273,10 @@ def _with_integers(graph: Any, dtype: "np.dtype[Any]") -> Any:
     return wrapper.build()
 
 
-def _best_precision(capabilities: list[str]) -> str:
-    return next((p for p in ("bf16", "fp16") if p.upper() in capabilities), "fp32")
+def _best_precision(capabilities: list[str], has_int8_graph: bool) -> str:
+    """Choose 16 bits where the device has them; they are nearer to FP32 than 8 bits are."""
+    known = ("bf16", "fp16", "int8") if has_int8_graph else ("bf16", "fp16")
+    return next((p for p in known if p.upper() in capabilities), "fp32")
 
 
 def _reason(error: RuntimeError) -> str:

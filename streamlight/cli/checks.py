@@ -20,6 +20,7 @@ from streamlight.cli.models import missing_files
 from streamlight.enhance import Enhancer
 from streamlight.errors import BackendUnavailableError, StreamlightError
 from streamlight.models import MODELS, ModelSpec, graph_path, weights_path
+from streamlight.models.packaged import int8_graph_path
 from streamlight.sinks.encoder_table import ENCODERS
 
 REQUIRED_ENCODER = "libx264"
@@ -165,6 +166,8 @@ def check_model(spec: ModelSpec) -> Check:
     recorded = recorded_hashes()
     expected = {weights_path(spec): spec.weights_sha256}
     graphs = [graph_path(spec, graph) for graph in spec.graph_names]
+    if (int8 := int8_graph_path(spec)) is not None:
+        graphs += [int8, int8.with_suffix(".bin")]
     expected |= {path: recorded[path] for path in graphs if path in recorded}
     wrong = [path.name for path, sha256 in expected.items() if _sha256(path) != sha256]
     if wrong:

@@ -141,7 +141,7 @@ _NETWORK: dict[str, Callable[[Any], Any]] = {
     "model": _model,
     "backend": _one_of(["auto", *BACKENDS]),
     "device": _text,
-    "precision": _one_of(["fp32", "bf16", "fp16"]),
+    "precision": _one_of(["fp32", "bf16", "fp16", "int8"]),
     "engine_dir": lambda value: Path(_text(value)),
 }
 _WEB: dict[str, Callable[[Any], Any]] = {

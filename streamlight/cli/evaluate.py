@@ -150,7 +150,7 @@ def evaluate(
         str | None,
         typer.Option(
             "--precision",
-            metavar="fp32|bf16|fp16",
+            metavar="fp32|bf16|fp16|int8",
             help="Of the networks.  [default: the fastest that is good]",
             rich_help_panel=_METHODS,
         ),

@@ -1,5 +1,7 @@
 """`streamlight export`: the ONNX graphs of a network, for other runtimes."""
 
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Annotated
 
@@ -7,10 +9,11 @@ import typer
 
 from streamlight.cli import completion
 from streamlight.cli.errors import one_line_errors
+from streamlight.cli.messages import say
 from streamlight.cli.options import Debug, start_log
 from streamlight.errors import SinkError, UsageError
 from streamlight.models.own import HASH_FILE, find_model, hash_of, read_card, write_whole
-from streamlight.models.packaged import graphs_folder
+from streamlight.models.packaged import graphs_folder, remove_int8_graph
 
 
 def export(
@@ -41,6 +44,16 @@ def export(
             help="Your own trained weights (.safetensors).  [default: the packaged ones]",
         ),
     ] = None,
+    calibrate: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--calibrate",
+            metavar="PHOTOGRAPHS",
+            help="Write the detail network in 8-bit integers too (OpenVINO on a CPU), with the "
+            "scales that these photographs need: folders, lists (.txt) or files, as of "
+            "`streamlight train`. Repeat for more.",
+        ),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", "-y", help="Replace existing graphs.")
     ] = False,
@@ -49,7 +62,9 @@ def export(
     """Write the ONNX graphs of a network, and its model card.
 
     They are estimate.onnx, reconstruct.onnx and, of networks of the paper's form,
-    reconstruct_compact.onnx. Needs PyTorch and onnx: pip install "streamlight[train]".
+    reconstruct_compact.onnx. Needs PyTorch and onnx: pip install "streamlight[train]". With
+    --calibrate also reconstruct_int8.xml and .bin, of networks of the affine form:
+    pip install "streamlight[train,int8]".
     """
     with one_line_errors(debug):
         start_log(debug)
@@ -60,11 +75,17 @@ def export(
         folder = output or (graphs_folder(spec.weights) if spec.weights is not None else None)
         if folder is None:
             raise UsageError(f"--model {model} is packaged with its graphs; -o says where to write")
-        for graph in spec.graph_names:
-            path = folder / f"{graph}.onnx"
+        if calibrate and not spec.is_affine:
+            raise UsageError(
+                f"--calibrate: {spec.name} is of the paper's form; only the affine one has 8 bits"
+            )
+        for path in [folder / f"{graph}.onnx" for graph in spec.graph_names]:
             if path.exists() and not overwrite:
                 raise SinkError(f"{path}: exists already; -y overwrites it")
         for path in export_graphs(spec, load_network(spec, weights), folder):
+            typer.echo(path)
+        remove_int8_graph(folder)  # of other weights, perhaps
+        for path in _quantised(folder, calibrate) if calibrate else []:
             typer.echo(path)
         source = weights or spec.weights
         if source is not None:
@@ -72,3 +93,15 @@ def export(
             if card := read_card(source):
                 write_whole(folder / "MODEL_CARD.md", card.encode())
                 typer.echo(folder / "MODEL_CARD.md")
+
+
+def _quantised(folder: Path, places: list[Path]) -> list[Path]:
+    from streamlight.models.quantise import quantise
+    from streamlight.training.calibration import dark_pictures
+    from streamlight.training.photographs import Photographs, find_photographs
+
+    photographs = Photographs(find_photographs(places))
+    for line in photographs.skipped:
+        say(f"skipped: {line}")
+    with redirect_stdout(sys.stderr):  # NNCF's progress
+        return quantise(folder, dark_pictures(photographs))

@@ -97,7 +97,7 @@ Precision = Annotated[
     str | None,
     _option(
         "--precision",
-        metavar="fp32|bf16|fp16",
+        metavar="fp32|bf16|fp16|int8",
         help="Of the network's arithmetic.  [default: the fastest that is good]",
         autocompletion=completion.precision_names,
         panel=NETWORK,

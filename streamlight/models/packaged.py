@@ -10,6 +10,9 @@ from streamlight.errors import ModelError
 from streamlight.models.spec import GraphName, ModelSpec
 
 GRAPHS_FOLDER = Path(__file__).parent / "graphs"
+INT8_GRAPH = "reconstruct_int8.xml"
+"""The detail network in 8-bit integers, in OpenVINO's format, with a .bin of the same name."""
+
 WEIGHTS_FOLDER = Path(__file__).parent / "weights"
 
 
@@ -35,6 +38,19 @@ def graph_path(spec: ModelSpec, graph: GraphName) -> Path:
             "make the graphs with: python -m streamlight.models.export"
         )
     return path
+
+
+def int8_graph_path(spec: ModelSpec) -> Path | None:
+    """Return the file of the detail network in 8-bit integers; None where there is none."""
+    folder = GRAPHS_FOLDER / spec.name if spec.weights is None else graphs_folder(spec.weights)
+    path = folder / INT8_GRAPH
+    return path if path.is_file() and path.with_suffix(".bin").is_file() else None
+
+
+def remove_int8_graph(folder: Path) -> None:
+    """Remove the 8-bit graph from a folder of graphs, if there is one."""
+    for path in (folder / INT8_GRAPH, (folder / INT8_GRAPH).with_suffix(".bin")):
+        path.unlink(missing_ok=True)
 
 
 def weights_path(spec: ModelSpec) -> Path:

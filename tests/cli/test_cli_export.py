@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 from cli_runs import run, run_here
+from training_samples import write_photographs
 
 from streamlight.models import MODELS, graph_path
 
@@ -37,6 +38,27 @@ def test_existing_graphs_stay_without_y(tmp_path: Path) -> None:
     assert failed.code == 1
     assert "reconstruct.onnx: exists already; -y overwrites it" in failed.err
     assert (tmp_path / "reconstruct.onnx").read_bytes() == b"precious"
+
+
+def test_8_bits_are_of_the_affine_form_alone(tmp_path: Path) -> None:
+    failed = run_here("export", "--model", "gladnet", "--calibrate", tmp_path, "-o", tmp_path)
+    assert failed.code == 2
+    assert "gladnet is of the paper's form; only the affine one has 8 bits" in failed.err
+
+
+@pytest.mark.slow
+def test_8_bits_of_older_weights_do_not_stay(tmp_path: Path) -> None:
+    pytest.importorskip("nncf")
+    photographs, folder = tmp_path / "photographs", tmp_path / "graphs"
+    write_photographs(photographs, 2)
+    words = ("export", "--model", "gladnet-fast", "-o", folder)
+    done = run(tmp_path, *words, "--calibrate", photographs)
+    assert done.code == 0, done.err
+    names = [Path(line).name for line in done.out.split()]
+    assert names[-2:] == ["reconstruct_int8.xml", "reconstruct_int8.bin"]
+    assert all((folder / name).is_file() for name in names)
+    assert run(tmp_path, *words, "-y").code == 0
+    assert sorted(path.name for path in folder.iterdir()) == ["estimate.onnx", "reconstruct.onnx"]
 
 
 @pytest.mark.slow

@@ -1,0 +1,87 @@
+"""The detail network in 8-bit integers, for processors that multiply these fastest.
+
+Only the convolutions of the picture are quantised. The prior's share is small, and its errors would
+be those of the light; a factor in 8 bits would show in dark pictures, where it is large.
+NNCF (Intel) chooses the scales from what the network computes for pictures that it is given. Its
+result is OpenVINO's own format, not ONNX, and only OpenVINO runs it.
+"""
+
+import logging
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from streamlight.errors import BackendUnavailableError, ModelError, SinkError
+from streamlight.frame import Image
+from streamlight.models.packaged import INT8_GRAPH
+from streamlight.view import sample_nearest
+
+
+def quantise(folder: Path, pictures: Iterable[Image]) -> list[Path]:
+    """Write `reconstruct_int8` beside the graphs of a network.
+
+    Args:
+        folder: with estimate.onnx and reconstruct.onnx of the affine form.
+        pictures: RGB (H, W, 3) uint8 of even sides, of every kind that the network will meet: what
+            is brighter or has other colours than all of them would be cut off.
+
+    Returns:
+        The paths of the two files.
+
+    Raises:
+        BackendUnavailableError: NNCF or OpenVINO is not installed.
+        ModelError: there are no pictures.
+        SinkError: the files cannot be written.
+    """
+    os.environ.setdefault("NNCF_CI", "1")  # else it tells Intel's statistics what is done with it
+    try:
+        import nncf
+        import openvino as ov
+    except ImportError as error:
+        raise BackendUnavailableError(
+            f'8-bit graphs need NNCF ({error}): pip install "streamlight[int8]"'
+        ) from error
+    from nncf.quantization.range_estimator import RangeEstimatorParametersSet
+
+    from streamlight.backends.openvino import shared_core
+
+    for name in ("nncf", "nncf.common"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    core = shared_core()
+    estimate = core.compile_model(core.read_model(folder / "estimate.onnx"), "CPU")
+    inputs = [_inputs(estimate, picture) for picture in pictures]
+    if not inputs:
+        raise ModelError("8-bit graphs need pictures to be calibrated with")
+    graph = core.read_model(folder / "reconstruct.onnx")
+    exact = nncf.IgnoredScope(names=_of_prior(graph), types=["Multiply", "Add", "Interpolate"])
+    quantised = nncf.quantize(
+        graph,
+        nncf.Dataset(inputs),
+        preset=nncf.QuantizationPreset.MIXED,
+        subset_size=len(inputs),
+        fast_bias_correction=False,
+        ignored_scope=exact,
+        advanced_parameters=nncf.AdvancedQuantizationParameters(
+            activations_range_estimator_params=RangeEstimatorParametersSet.MINMAX
+        ),
+    )
+    path = folder / INT8_GRAPH
+    try:
+        ov.save_model(quantised, path, compress_to_fp16=False)
+    except (OSError, RuntimeError) as error:
+        raise SinkError(f"cannot write {path}: {error}") from error
+    return [path, path.with_suffix(".bin")]
+
+
+def _inputs(estimate: Any, picture: Image) -> dict[str, Any]:
+    prior = estimate([sample_nearest(picture)])[0]
+    return {"image": (picture[None] / 255).astype(np.float32), "prior": np.array(prior)}
+
+
+def _of_prior(graph: Any) -> list[str]:
+    """Return the names of the convolutions that see the prior alone."""
+    takers = graph.input("prior").get_target_inputs()
+    return [taker.get_node().get_friendly_name() for taker in takers]

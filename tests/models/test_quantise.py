@@ -1,0 +1,122 @@
+"""8-bit graphs: made by NNCF, near the exact ones, of the packaged weights."""
+
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ffprobe import psnr_db
+from real_frames import dark_frame
+
+from streamlight.backends.openvino import OpenVinoBackend, _best_precision
+from streamlight.errors import BackendUnavailableError, ModelError, SinkError
+from streamlight.frame import Image
+from streamlight.models import MODELS, graph_path
+from streamlight.models.packaged import int8_graph_path
+from streamlight.models.prior_index import Place
+from streamlight.models.quantise import quantise
+from streamlight.view import sample_nearest
+
+FAST = MODELS["gladnet-fast"]
+SIZES = [(2, 2), (90, 160), (360, 640)]
+
+
+def enhanced(backend: OpenVinoBackend, image: Image, place: Place | None = None) -> Image:
+    return backend.reconstruct(image, backend.estimate(sample_nearest(image)), place)
+
+
+@pytest.fixture
+def graphs(tmp_path: Path) -> Path:
+    for name in FAST.graph_names:
+        shutil.copy(graph_path(FAST, name), tmp_path)
+    return tmp_path
+
+
+def pictures() -> Iterator[Image]:
+    frame = dark_frame(180, 320)
+    for gain in (1, 2, 4, 8):
+        yield np.clip(frame.astype(int) * gain, 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize(("height", "width"), SIZES)
+def test_the_packaged_8_bits_are_at_46_db_of_fp32(height: int, width: int) -> None:
+    """So they are of the packaged weights, too."""
+    image = dark_frame(height, width)
+    exact = enhanced(OpenVinoBackend(FAST, precision="fp32"), image)
+    backend = OpenVinoBackend(FAST, precision="int8")
+    assert backend.info.precision == "int8"
+    assert psnr_db(exact[None], enhanced(backend, image)[None]) >= 46
+
+
+def test_a_tile_in_8_bits_is_that_part_of_the_frame() -> None:
+    image = dark_frame(180, 320)
+    backend = OpenVinoBackend(FAST, precision="int8")
+    whole = enhanced(backend, image)
+    prior = backend.estimate(sample_nearest(image))
+    part = backend.reconstruct(
+        np.ascontiguousarray(image[40:140, 60:260]), prior, Place(180, 320, 40, 60)
+    )
+    # the border of a tile sees zeros where the frame goes on
+    np.testing.assert_array_equal(part[8:-8, 8:-8], whole[48:132, 68:252])
+
+
+def test_a_model_without_the_graph_has_no_8_bits() -> None:
+    assert int8_graph_path(MODELS["gladnet"]) is None
+    with pytest.raises(BackendUnavailableError, match="gladnet has no 8-bit graph for CPU"):
+        OpenVinoBackend(MODELS["gladnet"], precision="int8")
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "has_graph", "best"),
+    [
+        (["FP32", "INT8"], True, "int8"),
+        (["FP32", "INT8"], False, "fp32"),
+        (["FP32", "INT8", "BF16"], True, "bf16"),
+        (["FP32", "FP16", "INT8"], True, "fp16"),
+        (["FP32"], True, "fp32"),
+    ],
+)
+def test_8_bits_are_taken_where_there_are_no_16(
+    capabilities: list[str], has_graph: bool, best: str
+) -> None:
+    assert _best_precision(capabilities, has_graph) == best
+
+
+def test_quantising_gives_a_graph_near_the_exact_one(graphs: Path) -> None:
+    pytest.importorskip("nncf")
+    xml, weights = quantise(graphs, pictures())
+    assert (xml.name, weights.name) == ("reconstruct_int8.xml", "reconstruct_int8.bin")
+    core = OpenVinoBackend(FAST)._core
+    image = dark_frame(180, 320)[None].astype(np.float32) / 255
+    prior = OpenVinoBackend(FAST, precision="fp32").estimate(sample_nearest(dark_frame(180, 320)))
+    in_fp32 = {"INFERENCE_PRECISION_HINT": "f32"}
+    exact, quantised = (
+        core.compile_model(core.read_model(path), "CPU", in_fp32)([image, prior])[0]
+        for path in (graph_path(FAST, "reconstruct"), xml)
+    )
+    assert (exact != quantised).any()
+    assert np.sqrt(np.mean((exact - quantised) ** 2)) < 0.005
+    assert str(graphs) not in xml.read_text()
+
+
+def test_without_pictures_there_are_no_scales(graphs: Path) -> None:
+    pytest.importorskip("nncf")
+    with pytest.raises(ModelError, match="pictures"):
+        quantise(graphs, [])
+
+
+def test_a_place_that_cannot_be_written_to_is_named(graphs: Path) -> None:
+    pytest.importorskip("nncf")
+    (graphs / "reconstruct_int8.xml").mkdir()
+    with pytest.raises(SinkError, match=r"cannot write .*reconstruct_int8"):
+        quantise(graphs, pictures())
+
+
+def test_without_nncf_the_line_says_what_to_install(
+    graphs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "nncf", None)
+    with pytest.raises(BackendUnavailableError, match=r'pip install "streamlight\[int8\]"'):
+        quantise(graphs, pictures())
