@@ -49,9 +49,3 @@ def coarse(result: Tensor, target: Tensor, cells: tuple[int, int] = (8, 32)) -> 
         weighted_l1(F.avg_pool2d(result, cell), F.avg_pool2d(target, cell)) for cell in cells
     )
     return (fine + wide) / 2
-
-
-def disagreement(result: Tensor, other: Tensor, cell: int = 32) -> Tensor:
-    """How far two results for one picture are apart in brightness and colour, in FP32."""
-    small = F.avg_pool2d(result.float(), cell), F.avg_pool2d(other.float(), cell)
-    return weighted_l1(*small)

@@ -19,8 +19,8 @@ class LossWeights:
         structure: of 1 - SSIM.
         overall: of the loss on the whole frame, made small, by means of a 12th and of a third of
             its sides: the prior is of the whole frame, and a part shows little of it.
-        agreement: of the difference of such means, of a third, between what is made of a frame
-            with one view of it and with another: what makes a still scene flicker.
+        agreement: of the difference of such means between what is made of a frame with one view
+            of it and with another: what makes a still scene flicker.
     """
 
     coarse: float = 0.0

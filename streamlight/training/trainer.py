@@ -14,7 +14,7 @@ from torch.optim.swa_utils import AveragedModel
 from streamlight.errors import ModelError, UsageError
 from streamlight.models.gladnet import GLADNet
 from streamlight.training.draws import Draws
-from streamlight.training.losses import coarse, disagreement, loss_of
+from streamlight.training.losses import coarse, loss_of
 from streamlight.training.options import TrainingOptions
 from streamlight.training.photographs import Photographs, take_frames
 from streamlight.training.recipes import Recipe
@@ -223,7 +223,7 @@ class Trainer:
             with self._autocast():
                 others = estimate(self.network, pairs.dark, self.options.recipe, draws)
                 other = self.network.reconstruct(small, others)
-            loss = loss + weights.agreement * disagreement(result, other, cells[1])
+            loss = loss + weights.agreement * coarse(result, other, cells)
         return loss
 
     def _teach(self, dark: Tensor, top: int, left: int) -> Tensor:

@@ -2,7 +2,7 @@ import pytest
 import torch
 from training_samples import codes
 
-from streamlight.training.losses import coarse, disagreement, loss_of, ssim, weighted_l1
+from streamlight.training.losses import coarse, loss_of, ssim, weighted_l1
 from streamlight.training.options import LossWeights
 
 
@@ -43,10 +43,3 @@ def test_the_coarse_loss_takes_means_of_the_cells_that_it_is_given() -> None:
     stripes[..., 1::2] = 0.75
     assert coarse(stripes, flat, (4, 16)).item() == pytest.approx(0, abs=1e-6)
     assert coarse(stripes, flat, (1, 16)).item() == pytest.approx(0.125, abs=1e-3)
-
-
-def test_disagreement_is_of_exposure_and_not_of_noise() -> None:
-    grey = torch.full((1, 3, 64, 64), 0.5)
-    noise = (codes(1, 3, 64, 64) - 0.5) * 0.4
-    assert disagreement(grey, grey + 0.1).item() == pytest.approx(0.1, abs=1e-5)
-    assert disagreement(grey, grey + noise) < noise.abs().mean() / 5
