@@ -1,5 +1,6 @@
 """The enhancer: a backend, the view that it looks at, and the look of the result."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +18,8 @@ from streamlight.look import Look
 from streamlight.models.spec import ModelSpec
 from streamlight.smoothing import DEFAULT_TIME_CONSTANT_S, Change, PriorSmoother
 from streamlight.view import (
+    DEFAULT_SAMPLING,
+    FEW_PHASES,
     PHASES,
     SAMPLING,
     Sampling,
@@ -68,7 +71,7 @@ class Enhancer:
         *,
         smoothing_s: float = DEFAULT_TIME_CONSTANT_S,
         estimate_every: int = 1,
-        sampling: Sampling = "nearest",
+        sampling: Sampling = DEFAULT_SAMPLING,
         memory_bytes: int | None = None,
         skip_bright: bool = False,
         reason: str = "",
@@ -106,7 +109,7 @@ class Enhancer:
         parallel: int | None = 1,
         smoothing_s: float = DEFAULT_TIME_CONSTANT_S,
         estimate_every: int = 1,
-        sampling: Sampling = "nearest",
+        sampling: Sampling = DEFAULT_SAMPLING,
         memory_bytes: int | None = None,
         skip_bright: bool = False,
     ) -> Self:
@@ -125,10 +128,12 @@ class Enhancer:
             parallel: how many pictures at once: 1 gives each picture all cores, for the least
                 time a picture; None makes the most of the device, for the most pictures in all.
             smoothing_s: time constant in seconds of the illumination in steady light, for
-                pictures of a video; 0 takes every frame by itself. See `streamlight.smoothing`.
+                pictures of a video; 0 takes every frame by itself, from a few views of it. See
+                `streamlight.smoothing`.
             estimate_every: estimate the illumination of a video anew every so many frames, and at
                 once when the light changes.
-            sampling: how the 96x96 view is taken: "nearest" (the paper) or "area".
+            sampling: how the 96x96 view is taken: "many" averages over several by nearest
+                neighbour, "nearest" takes one (the paper), "area" averages pixels.
             memory_bytes: what enhancing may take in all, with the libraries, the pictures under
                 way and their results; large pictures then run in tiles, with the same result.
                 None uses tiles only where half of the free memory is too little.
@@ -269,7 +274,9 @@ class Enhancer:
         view = sample(image, self._sampling)
         if time_s is None:
             strength = needed_strength(brightness(view)) if self._gate else 1.0
-            return Estimate(self._backend.estimate(view), strength) if strength else _AS_IT_IS
+            if not strength:
+                return _AS_IT_IS
+            return Estimate(self._estimate_views(image, view, PHASES), strength)
         if image.shape != self._size or time_s < self._time_s:
             self.reset()
         self._size, self._time_s = image.shape, time_s
@@ -281,7 +288,7 @@ class Enhancer:
 
     def _estimate_in_video(self, image: Image | Viewable, view: View, time_s: float) -> Prior:
         if not self._smoother.is_active and self._estimate_every == 1:
-            return self._backend.estimate(view)
+            return self._estimate_views(image, view, FEW_PHASES)
         light = sample_light(image)
         change = self._smoother.compare(light)
         held = self._smoother.held
@@ -302,15 +309,23 @@ class Enhancer:
         The smoother averages over time, so in steady light each frame may look at other pixels of
         its cells. Where there is no past to average with, several such views of one frame serve.
         """
-        if self._sampling == "area" or not self._smoother.is_active:
-            return self._backend.estimate(view)
-        if change is None or change.is_abrupt:
+        if not self._smoother.is_active:
+            phases = FEW_PHASES
+        elif change is None or change.is_abrupt:
             phases = PHASES
         elif change.is_of_light:
             phases = PHASES[:2]
         else:
             self._turn = (self._turn + 1) % len(PHASES)
             phases = PHASES[self._turn : self._turn + 1]
+        return self._estimate_views(image, view, phases)
+
+    def _estimate_views(
+        self, image: Image | Viewable, view: View, phases: Sequence[tuple[int, int]]
+    ) -> Prior:
+        """Return the mean of the priors of several views; of `view` alone but for "many"."""
+        if self._sampling != "many":
+            return self._backend.estimate(view)
         prior = self._backend.estimate(sample_nearest(image, phases[0]))
         if len(phases) == 1:
             return prior

@@ -26,23 +26,25 @@ class Viewable(Protocol):
         ...
 
 
-Sampling = Literal["nearest", "area"]
-SAMPLING = ("nearest", "area")
+Sampling = Literal["many", "nearest", "area"]
+SAMPLING = ("many", "nearest", "area")
+DEFAULT_SAMPLING: Sampling = "many"
+"""What `Enhancer` averages: the priors of several views by nearest neighbour, of one frame or over
+time. docs/temporal.md compares the three."""
 
 
-def sample(image: Image | Viewable, sampling: Sampling = "nearest") -> NDArray[np.float32]:
-    """Take the view of a picture.
+def sample(image: Image | Viewable, sampling: Sampling = DEFAULT_SAMPLING) -> NDArray[np.float32]:
+    """Take the view of a picture; of "many", the first.
 
     "nearest" is the paper's way, and the shipped weights were trained with it. "area" averages
-    the pixels of each cell: far steadier on single noisy frames, but 0.5 to 1.9 dB worse with
-    these weights (docs/temporal.md).
+    the pixels of each cell.
 
     Raises:
         UsageError: there is no such sampling, or it is "area" of a picture on a device.
     """
     if sampling not in SAMPLING:
         raise UsageError(f"--sampling {sampling}: choose one of {', '.join(SAMPLING)}")
-    if sampling == "nearest":
+    if sampling != "area":
         return sample_nearest(image)
     if not isinstance(image, np.ndarray):
         raise UsageError("--sampling area: averages all pixels, which stay on the device")
@@ -59,6 +61,9 @@ PHASES = tuple(
 )
 """Sixteen places within a cell where nearest neighbour can look, the most distant ones first; the
 first is the paper's. Each gives a view as the networks were trained on, with other noise."""
+
+FEW_PHASES = PHASES[:4]
+"""For frames of a video that are taken by themselves: near the mean of all, at a quarter of it."""
 
 
 def nearest_indices(size: int, phase: int = 0) -> NDArray[np.intp]:

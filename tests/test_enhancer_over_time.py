@@ -1,6 +1,8 @@
 """The enhancer on a video: how often it estimates, from which views, and what it remembers."""
 
 import tracemalloc
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from streamlight.backends import Prior
 from streamlight.enhance import Enhancer
 from streamlight.frame import Image
 from streamlight.models import get_spec
-from streamlight.view import PHASES, sample_area, sample_nearest
+from streamlight.view import FEW_PHASES, PHASES, sample_area, sample_nearest
 
 SIZE = (192, 288)
 
@@ -49,27 +51,50 @@ def counts(frames: list[Image], **settings: float | str) -> list[int]:
     return result
 
 
-def test_a_single_picture_is_seen_once_in_the_papers_way() -> None:
+def assert_seen(views: list[NDArray[np.float32]], image: Image, phases: Sequence[Any]) -> None:
+    expected = [sample_nearest(image, phase).tobytes() for phase in phases]
+    assert len(set(expected)) > 1
+    assert [view.tobytes() for view in views] == expected
+
+
+def test_a_single_picture_is_seen_from_every_phase() -> None:
     backend = CountingBackend()
-    subject = enhancer(backend)
+    estimate = enhancer(backend).estimate(scene(1))
 
-    subject.estimate(scene(1))
-    subject.estimate(scene(1))
+    assert_seen(backend.views, scene(1), PHASES)
+    assert estimate.prior is not None
+    mean = np.mean([view.mean() for view in backend.views])
+    np.testing.assert_allclose(estimate.prior, mean, rtol=1e-6)
 
-    assert len(backend.views) == 2
-    np.testing.assert_array_equal(backend.views[0], sample_nearest(scene(1)))
 
-
-def test_without_smoothing_each_frame_is_seen_once_in_the_papers_way() -> None:
+def test_without_smoothing_each_frame_is_seen_from_the_same_few_phases() -> None:
     backend = CountingBackend()
     subject = enhancer(backend, smoothing_s=0.0)
 
     for i in range(3):
         subject.estimate(scene(i), i / 25)
 
-    assert len(backend.views) == 3
+    few = len(FEW_PHASES)
     for i in range(3):
-        np.testing.assert_array_equal(backend.views[i], sample_nearest(scene(i)))
+        assert_seen(backend.views[i * few : (i + 1) * few], scene(i), FEW_PHASES)
+
+
+@pytest.mark.parametrize("smoothing_s", [0.0, 12.0])
+@pytest.mark.parametrize("sampling", ["nearest", "area"])
+def test_the_papers_view_and_the_area_are_seen_once_a_frame(
+    sampling: str, smoothing_s: float
+) -> None:
+    backend = CountingBackend()
+    subject = enhancer(backend, sampling=sampling, smoothing_s=smoothing_s)
+
+    for i in range(3):
+        subject.estimate(scene(i), i / 25)
+    subject.estimate(scene(3))
+
+    assert len(backend.views) == 4
+    take = {"nearest": sample_nearest, "area": sample_area}[sampling]
+    for i in range(4):
+        np.testing.assert_array_equal(backend.views[i], take(scene(i)))
 
 
 def test_the_first_frame_and_the_first_after_a_cut_are_seen_from_every_phase() -> None:
@@ -109,17 +134,6 @@ def test_changing_light_is_seen_from_two_phases_and_a_switch_from_all() -> None:
 
     assert counts([steady, dimmer])[1] == 2
     assert counts([steady, much_brighter])[1] == len(PHASES)
-
-
-def test_area_sampling_sees_each_frame_once() -> None:
-    backend = CountingBackend()
-    subject = enhancer(backend, sampling="area")
-
-    subject.estimate(scene(1), 0.0)
-    subject.estimate(scene(2), 0.04)
-
-    assert len(backend.views) == 2
-    np.testing.assert_array_equal(backend.views[1], sample_area(scene(2)))
 
 
 def test_estimate_every_reuses_the_prior_while_the_light_is_steady() -> None:

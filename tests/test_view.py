@@ -77,8 +77,9 @@ def test_white_is_one_and_black_is_zero(dtype: str) -> None:
 def test_the_way_is_chosen_by_name() -> None:
     image = picture(200, 300, "uint8")
     np.testing.assert_array_equal(sample(image), sample_nearest(image))
+    np.testing.assert_array_equal(sample(image, "nearest"), sample_nearest(image))
     np.testing.assert_array_equal(sample(image, "area"), sample_area(image))
-    with pytest.raises(UsageError, match="choose one of nearest, area"):
+    with pytest.raises(UsageError, match="choose one of many, nearest, area"):
         sample(image, "cubic")  # type: ignore[arg-type]
 
 

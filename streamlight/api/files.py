@@ -24,7 +24,7 @@ from streamlight.smoothing import DEFAULT_TIME_CONSTANT_S
 from streamlight.sources import ReaderOptions
 from streamlight.sources.picture_names import is_picture, is_sequence
 from streamlight.verify import Expectation
-from streamlight.view import Sampling
+from streamlight.view import DEFAULT_SAMPLING, Sampling
 
 ProgressCallback = Callable[[PipelineReport], None]
 OpenCallback = Callable[[Any, Enhancer], None]
@@ -67,7 +67,7 @@ def enhance_file(
     skip_bright: bool = False,
     smoothing_s: float = DEFAULT_TIME_CONSTANT_S,
     estimate_every: int = 1,
-    sampling: Sampling = "nearest",
+    sampling: Sampling = DEFAULT_SAMPLING,
     reader: ReaderOptions | None = None,
     encoder: EncoderOptions | None = None,
     post_filter: str | None = None,
@@ -101,7 +101,8 @@ def enhance_file(
         skip_bright: leave frames as they are that are bright already.
         smoothing_s: time constant in seconds of the illumination in steady light; 0 for none.
         estimate_every: estimate the illumination every so many frames, and when light changes.
-        sampling: how the 96x96 view is taken: "nearest" (the paper) or "area".
+        sampling: how the 96x96 view is taken: "many", "nearest" (the paper) or "area"; see
+            `Enhancer.open`.
         reader: filters, the part that is wanted, HDR, and what to do with damage.
         encoder: codec, quality and speed of the encoder.
         post_filter: a chain of libavfilter between the network and the encoder.

@@ -10,7 +10,7 @@ from streamlight.cameras.outputs import OutputSpec
 from streamlight.cameras.source import SourceSpec
 from streamlight.errors import UsageError
 from streamlight.look import Compare
-from streamlight.view import Sampling
+from streamlight.view import DEFAULT_SAMPLING, Sampling
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}", re.IGNORECASE)
 
@@ -41,7 +41,7 @@ class CameraSpec:
     controls: Controls = field(default_factory=Controls)
     compare: Compare = "none"
     estimate_every: int = 1
-    sampling: Sampling = "nearest"
+    sampling: Sampling = DEFAULT_SAMPLING
     skip_bright: bool = False
     memory_bytes: int | None = None
     process_size: tuple[int, int] | None = None

@@ -21,7 +21,7 @@ from streamlight.sinks.options import parse_bitrate
 from streamlight.smoothing import DEFAULT_TIME_CONSTANT_S
 from streamlight.sources.live_options import LiveOptions
 from streamlight.urls import mask_text
-from streamlight.view import SAMPLING
+from streamlight.view import DEFAULT_SAMPLING, SAMPLING
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +150,7 @@ OPTIONS: dict[str, Option] = {
     "skip_bright": _FLAG,
     "smoothing": _number("seconds from 0 to 60", DEFAULT_TIME_CONSTANT_S, 0, MOST_SMOOTHING_S),
     "estimate_every": _count("a whole number from 1", 1, 1),
-    "sampling": _choice(SAMPLING, "nearest"),
+    "sampling": _choice(SAMPLING, DEFAULT_SAMPLING),
     "strict": _FLAG,
 }
 """Every option of a camera but its name."""

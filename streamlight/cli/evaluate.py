@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = """\b
 Examples:
-  streamlight evaluate low high --models gladnet,gladnet-fast --sampling nearest,area
+  streamlight evaluate low high --models gladnet,gladnet-fast --sampling many,nearest
   streamlight evaluate kodak --ev -2 --ev -3 --baselines gamma,lime
   streamlight evaluate my-dark-pictures
   streamlight evaluate --video --smoothing 0,12
@@ -104,11 +104,11 @@ def evaluate(
         str,
         typer.Option(
             "--sampling",
-            metavar="nearest,area",
-            help="How the network's small view is taken; one or both.",
+            metavar="many,nearest,area",
+            help="How the network's small view is taken; one or more.",
             rich_help_panel=_METHODS,
         ),
-    ] = "nearest",
+    ] = "many",
     smoothing: Annotated[
         str,
         typer.Option(

@@ -48,7 +48,7 @@ def enhance(
     skip_bright: options.SkipBright = False,
     smoothing: options.Smoothing = 12.0,
     estimate_every: options.EstimateEvery = 1,
-    sampling: options.Sampling = "nearest",
+    sampling: options.Sampling = "many",
     start: options.Start = None,
     end: options.End = None,
     duration: options.Duration = None,

@@ -191,8 +191,9 @@ Sampling = Annotated[
     str,
     _option(
         "--sampling",
-        metavar="nearest|area",
-        help="How the network's small view of the frame is taken; nearest is the paper's way.",
+        metavar="many|nearest|area",
+        help="How the network's small view of the frame is taken: the mean of many, one by "
+        "nearest neighbour (the paper), or averaged pixels.",
         autocompletion=completion.sampling_names,
         panel=TIME,
     ),

@@ -22,7 +22,7 @@ from streamlight.evaluation.report import ContactSheet, write_csv
 from streamlight.evaluation.tables import Table
 from streamlight.frame import Image
 from streamlight.models.gladnet import GLADNet
-from streamlight.view import sample_nearest
+from streamlight.view import DEFAULT_SAMPLING, PHASES, sample_nearest
 
 EXPOSURES_EV = (0.0, -2.0, -3.0, -4.0)
 
@@ -67,7 +67,7 @@ def validate(network: GLADNet, sets: ValidationSets, name: str, sheet: Path) -> 
     """
     contact = ContactSheet(max_rows=12)
     with _evaluating(network):
-        method = Method(name, lambda image, time_s: enhance(network, image), "nearest")
+        method = Method(name, lambda image, time_s: enhance(network, image), DEFAULT_SAMPLING)
         rows: list[Row] = list(evaluate(sets.pictures(), [method], contact.add))
     if rows:
         contact.write(sheet)
@@ -98,7 +98,8 @@ def enhance(network: GLADNet, image: Image) -> Image:
     r = network.spec.unshuffle
     padded = np.pad(image, ((0, -height % r), (0, -width % r), (0, 0)), mode="edge")
     with torch.inference_mode():
-        prior = network.estimate(torch.from_numpy(sample_nearest(image)).to(device))
+        views = np.concatenate([sample_nearest(image, phase) for phase in PHASES])
+        prior = network.estimate(torch.from_numpy(views).to(device)).mean(dim=0, keepdim=True)
         x = torch.from_numpy(padded).to(device).permute(2, 0, 1)[None].float() / 255
         is_compact = network.spec.is_compact(*padded.shape[:2])
         detail: Any = network.detail.forward_compact if is_compact else network.detail

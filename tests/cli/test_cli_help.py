@@ -115,7 +115,7 @@ def test_the_examples_in_the_help_are_valid() -> None:
         ),
         ("streamlight file --model ", {"auto", *MODELS}),
         ("streamlight file --backend ", {"auto", *BACKENDS}),
-        ("streamlight file --precision ", {"bf16", "fp16", "fp32"}),
+        ("streamlight file --precision ", {"bf16", "fp16", "fp32", "int8"}),
         ("streamlight file --compare s", {"side", "split"}),
         ("streamlight file --preset very", {"veryfast", "veryslow"}),
         ("streamlight export --model gladnet-", {"gladnet-fast"}),
