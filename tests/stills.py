@@ -108,3 +108,13 @@ class Doubler:
     def reconstruct(self, image: NDArray[Any], prior: NDArray[np.float32]) -> NDArray[Any]:
         peak = np.iinfo(image.dtype).max
         return np.minimum(image.astype(np.uint32) * 2, peak).astype(image.dtype)
+
+
+def write_pictures(folder: Path, count: int = 3, scale: float = 1.0) -> Path:
+    """Write smooth colourful photographs (128x160) into a new folder."""
+    folder.mkdir(parents=True)
+    for number in range(count):
+        smooth = np.random.default_rng(number).integers(30, 250, (8, 10, 3)).astype(np.uint8)
+        large = Image.fromarray(smooth).resize((160, 128), Image.Resampling.BICUBIC)
+        Image.fromarray((np.asarray(large) * scale).astype(np.uint8)).save(folder / f"{number}.png")
+    return folder

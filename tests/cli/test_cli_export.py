@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 from cli_runs import run, run_here
-from training_samples import write_photographs
+from stills import write_pictures
 
 from streamlight.models import MODELS, graph_path
 
@@ -49,8 +49,7 @@ def test_8_bits_are_of_the_affine_form_alone(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_8_bits_of_older_weights_do_not_stay(tmp_path: Path) -> None:
     pytest.importorskip("nncf")
-    photographs, folder = tmp_path / "photographs", tmp_path / "graphs"
-    write_photographs(photographs, 2)
+    photographs, folder = write_pictures(tmp_path / "photographs", 2), tmp_path / "graphs"
     words = ("export", "--model", "gladnet-fast", "-o", folder)
     done = run(tmp_path, *words, "--calibrate", photographs)
     assert done.code == 0, done.err

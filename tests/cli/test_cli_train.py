@@ -11,22 +11,12 @@ import numpy as np
 import pytest
 from cli_runs import environment, finish, run_here, start
 from PIL import Image as Pillow
+from stills import write_pictures
 
 from streamlight.models import MODELS
 
 ROOT = Path(__file__).parents[2]
 TINY = ("--steps", "2", "--batch", "1", "--crop", "32", "--device", "cpu")
-
-
-def write_pictures(folder: Path, count: int = 3, scale: float = 1.0) -> Path:
-    folder.mkdir(parents=True)
-    for number in range(count):
-        smooth = np.random.default_rng(number).integers(30, 250, (8, 10, 3)).astype(np.uint8)
-        large = Pillow.fromarray(smooth).resize((160, 128), Pillow.Resampling.BICUBIC)
-        Pillow.fromarray((np.asarray(large) * scale).astype(np.uint8)).save(
-            folder / f"{number}.png"
-        )
-    return folder
 
 
 def pixels(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
