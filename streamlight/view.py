@@ -29,8 +29,8 @@ class Viewable(Protocol):
 Sampling = Literal["many", "nearest", "area"]
 SAMPLING = ("many", "nearest", "area")
 DEFAULT_SAMPLING: Sampling = "many"
-"""What `Enhancer` averages: the priors of several views by nearest neighbour, of one frame or over
-time. docs/temporal.md compares the three."""
+"""The mean of what several views by nearest neighbour give, of one frame or over time, which
+`Enhancer` takes; docs/temporal.md compares the three."""
 
 
 def sample(image: Image | Viewable, sampling: Sampling = DEFAULT_SAMPLING) -> NDArray[np.float32]:

@@ -21,7 +21,7 @@ from streamlight.backends.base import BackendInfo, MemoryNeed, Prior
 from streamlight.errors import BackendError, BackendUnavailableError, OutOfMemoryError
 from streamlight.frame import Image
 from streamlight.memory import available_bytes
-from streamlight.models import graph_path
+from streamlight.models import GraphName, graph_path
 from streamlight.models.packaged import int8_graph_path
 from streamlight.models.prior_index import Place, prior_indices
 from streamlight.models.spec import ModelSpec
@@ -107,6 +107,7 @@ class OpenVinoBackend:
                 f"{device} has no {precision.upper()} here; --precision fp32 works everywhere"
             )
         self._precision = precision
+        self._int8_graph = int8_graph if precision == "int8" else None
         name = self._core.get_property(self._device, properties.device.full_name)
         self.info = BackendInfo("openvino", " ".join(name.split()), precision)
         self._cores = os.cpu_count() or 1
@@ -177,7 +178,8 @@ class OpenVinoBackend:
         self, shape: tuple[int, ...], dtype: "np.dtype[Any]", is_compact: bool, is_tile: bool
     ) -> "_Network":
         height, width = shape[:2]
-        graph = self._core.read_model(self._graph(is_compact))
+        name: GraphName = "reconstruct_compact" if is_compact else "reconstruct"
+        graph = self._core.read_model(self._int8_graph or graph_path(self._model, name))
         graph.reshape({"image": [1, *shape]})
         if is_tile:
             _take_indices(graph)
@@ -191,11 +193,6 @@ class OpenVinoBackend:
             streams = self.parallel
         compiled = self._core.compile_model(_with_integers(graph, dtype), self._device, config)
         return _Network(compiled, streams, self._model, is_compact)
-
-    def _graph(self, is_compact: bool) -> Path:
-        if self._precision == "int8" and (path := int8_graph_path(self._model)) is not None:
-            return path
-        return graph_path(self._model, "reconstruct_compact" if is_compact else "reconstruct")
 
     def _failure(self, error: RuntimeError) -> BackendError:
         reason = _reason(error)

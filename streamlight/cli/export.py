@@ -79,12 +79,13 @@ def export(
             raise UsageError(
                 f"--calibrate: {spec.name} is of the paper's form; only the affine one has 8 bits"
             )
-        for path in [folder / f"{graph}.onnx" for graph in spec.graph_names]:
+        for graph in spec.graph_names:
+            path = folder / f"{graph}.onnx"
             if path.exists() and not overwrite:
                 raise SinkError(f"{path}: exists already; -y overwrites it")
+        remove_int8_graph(folder)  # of other weights, perhaps
         for path in export_graphs(spec, load_network(spec, weights), folder):
             typer.echo(path)
-        remove_int8_graph(folder)  # of other weights, perhaps
         for path in _quantised(folder, calibrate) if calibrate else []:
             typer.echo(path)
         source = weights or spec.weights

@@ -10,10 +10,10 @@ from streamlight.errors import ModelError
 from streamlight.models.spec import GraphName, ModelSpec
 
 GRAPHS_FOLDER = Path(__file__).parent / "graphs"
+WEIGHTS_FOLDER = Path(__file__).parent / "weights"
+
 INT8_GRAPH = "reconstruct_int8.xml"
 """The detail network in 8-bit integers, in OpenVINO's format, with a .bin of the same name."""
-
-WEIGHTS_FOLDER = Path(__file__).parent / "weights"
 
 
 def graphs_folder(weights: Path) -> Path:

@@ -10,7 +10,7 @@ import pytest
 from ffprobe import psnr_db
 from real_frames import dark_frame
 
-from streamlight.backends.openvino import OpenVinoBackend, _best_precision
+from streamlight.backends.openvino import OpenVinoBackend, _best_precision, shared_core
 from streamlight.errors import BackendUnavailableError, ModelError, SinkError
 from streamlight.frame import Image
 from streamlight.models import MODELS, graph_path
@@ -23,8 +23,8 @@ FAST = MODELS["gladnet-fast"]
 SIZES = [(2, 2), (90, 160), (360, 640)]
 
 
-def enhanced(backend: OpenVinoBackend, image: Image, place: Place | None = None) -> Image:
-    return backend.reconstruct(image, backend.estimate(sample_nearest(image)), place)
+def enhanced(backend: OpenVinoBackend, image: Image) -> Image:
+    return backend.reconstruct(image, backend.estimate(sample_nearest(image)))
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_quantising_gives_a_graph_near_the_exact_one(graphs: Path) -> None:
     pytest.importorskip("nncf")
     xml, weights = quantise(graphs, pictures())
     assert (xml.name, weights.name) == ("reconstruct_int8.xml", "reconstruct_int8.bin")
-    core = OpenVinoBackend(FAST)._core
+    core = shared_core()
     image = dark_frame(180, 320)[None].astype(np.float32) / 255
     prior = OpenVinoBackend(FAST, precision="fp32").estimate(sample_nearest(dark_frame(180, 320)))
     in_fp32 = {"INFERENCE_PRECISION_HINT": "f32"}
