@@ -64,7 +64,8 @@ LAYERS = [
 
 ONLY_IN: dict[str, set[str]] = {
     "av": {"sources", "sinks", "training/video_coding.py"},
-    "openvino": {"backends/openvino.py"},
+    "openvino": {"backends/openvino.py", "backends/openvino_int8.py"},
+    "nncf": {"backends/openvino_int8.py"},
     "torch": {
         "backends/cuda.py",
         "backends/torch.py",

@@ -97,7 +97,7 @@ def export(
 
 
 def _quantised(folder: Path, places: list[Path]) -> list[Path]:
-    from streamlight.models.quantise import quantise
+    from streamlight.backends.openvino_int8 import quantise
     from streamlight.training.calibration import dark_pictures
     from streamlight.training.photographs import Photographs, find_photographs
 

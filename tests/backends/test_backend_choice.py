@@ -175,7 +175,7 @@ def test_parallelism_reaches_the_backend(
         ({"backend": "cudnn"}, "--backend cudnn: choose one of auto, openvino, cuda, torch"),
         ({"model": "zero-dce"}, "--model zero-dce: choose one of auto, gladnet, gladnet-fast"),
         ({"backend": "torch", "precision": "bf16"}, "--precision bf16: torch has fp32, fp16"),
-        ({"precision": "int8"}, "--precision int8: no backend has that.*bf16"),
+        ({"precision": "int4"}, "--precision int4: no backend has that.*bf16"),
         ({"device": "tpu"}, "--device tpu .*no backend has that.*cpu or cuda"),
         ({"device": "cuda", "precision": "bf16"}, "--device cuda --precision bf16: no backend"),
     ],

@@ -57,7 +57,7 @@ def test_the_report_holds_the_run(cache: Path, clip: Path, tmp_path: Path) -> No
     }
     assert report["model"] == "gladnet-fast"
     assert report["backend"]["name"] == "openvino"
-    assert report["backend"]["precision"] in ("fp32", "bf16", "fp16")
+    assert report["backend"]["precision"] in ("fp32", "bf16", "fp16", "int8")
     assert report["pipeline"]["frames_in"] == report["pipeline"]["frames_out"] == 12
     assert report["pipeline"]["frames_per_s"] > 0
     assert report["notes"] == []

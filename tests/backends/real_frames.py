@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from streamlight.sources import FileSource
 
-DEMO_CLIP = Path(__file__).parents[1] / "examples" / "night.mp4"
+DEMO_CLIP = Path(__file__).parents[2] / "examples" / "night.mp4"
 
 
 @cache

@@ -11,12 +11,12 @@ from ffprobe import psnr_db
 from real_frames import dark_frame
 
 from streamlight.backends.openvino import OpenVinoBackend, _best_precision, shared_core
+from streamlight.backends.openvino_int8 import quantise
 from streamlight.errors import BackendUnavailableError, ModelError, SinkError
 from streamlight.frame import Image
 from streamlight.models import MODELS, graph_path
 from streamlight.models.packaged import int8_graph_path
 from streamlight.models.prior_index import Place
-from streamlight.models.quantise import quantise
 from streamlight.view import sample_nearest
 
 FAST = MODELS["gladnet-fast"]

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import openvino as ov
 
+from streamlight.backends.openvino import shared_core
 from streamlight.errors import BackendUnavailableError, ModelError, SinkError
 from streamlight.frame import Image
 from streamlight.models.packaged import INT8_GRAPH
@@ -32,21 +34,18 @@ def quantise(folder: Path, pictures: Iterable[Image]) -> list[Path]:
         The paths of the two files.
 
     Raises:
-        BackendUnavailableError: NNCF or OpenVINO is not installed.
+        BackendUnavailableError: NNCF is not installed.
         ModelError: there are no pictures.
         SinkError: the files cannot be written.
     """
     os.environ.setdefault("NNCF_CI", "1")  # else it tells Intel's statistics what is done with it
     try:
         import nncf
-        import openvino as ov
     except ImportError as error:
         raise BackendUnavailableError(
             f'8-bit graphs need NNCF ({error}): pip install "streamlight[int8]"'
         ) from error
     from nncf.quantization.range_estimator import RangeEstimatorParametersSet
-
-    from streamlight.backends.openvino import shared_core
 
     for name in ("nncf", "nncf.common"):
         logging.getLogger(name).setLevel(logging.ERROR)
