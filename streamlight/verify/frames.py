@@ -38,7 +38,8 @@ _MOVES = 0.01
 
 _BETTER, _ALIKE = 0.2, 0.4
 """A frame is out of its place when it correlates with a neighbour by so much more than with its
-own, and at least so much."""
+own, and at least so much. A neighbour that is itself like the frame to within the first is not
+asked: its place would not cost the frame that much of its correlation, only noise can."""
 
 _REPEATED = 0.25
 """Share of the usual change from frame to frame below which a frame repeats the one before."""
@@ -130,10 +131,12 @@ def _score(before: Iterable[NDArray[np.float32]], after: Iterable[NDArray[np.flo
         scores.neighbour.append(-1.0)
         if recent and last is not None:
             earlier_one, earlier_other = recent[-1]
-            # this output shows the input before, or the output before shows this input
-            scores.neighbour[-1] = max(scores.neighbour[-1], _correlation(earlier_one, own_other))
-            back = _correlation(own_one, earlier_other)
-            scores.neighbour[-2] = max(scores.neighbour[-2], back)
+            if _correlation(own_one, earlier_one) < 1 - _BETTER:
+                # this output shows the input before, or the output before shows this input
+                late = _correlation(earlier_one, own_other)
+                early = _correlation(own_one, earlier_other)
+                scores.neighbour[-1] = max(scores.neighbour[-1], late)
+                scores.neighbour[-2] = max(scores.neighbour[-2], early)
             scores.change_before.append(float((one - last[0]).std()))
             scores.change_after.append(float((other - last[1]).std()))
         else:

@@ -6,7 +6,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from clips import Picture, make_clip
+from clips import Picture, dim, make_clip
 from numpy.typing import NDArray
 
 from streamlight.color import ColorSpec, Matrix, Range
@@ -100,6 +100,14 @@ def test_a_frame_that_is_dropped_and_made_up_for_later_is_found(tmp_path: Path) 
     found = differences(tmp_path, order)
     assert len(order) == COUNT
     assert any(d.found == "a frame beside it" and "6 frames: 8, 9, 10" in d.part for d in found)
+
+
+def test_noise_in_what_moves_smoothly_is_no_difference() -> None:
+    views = [dim(i, 96, 96)[..., 1].astype(np.float32) for i in range(COUNT)]
+    noisy = list(views)
+    toward_the_next = 0.5 * (views[11] - views[10]) + 0.35 * (views[11] - 2 * views[10] + views[9])
+    noisy[10] = np.asarray(views[10] + toward_the_next, np.float32)
+    assert match_views(views, noisy, COUNT).differences == ()
 
 
 def test_black_pictures_are_found(tmp_path: Path) -> None:
