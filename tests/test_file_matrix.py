@@ -79,7 +79,7 @@ OPTIONS = {
 
 TITLE = "metadata (title) is left out: a .ts file holds none"
 ALPHA = "the transparency of the picture is left out"
-CASES = [
+CONTAINER_CASES = [
     # containers, with the codecs that live in them
     Case("mp4", "libx264", target="mp4", sound="aac"),
     Case("mp4", "libx264", target="mkv", sound="aac", is_variable=True),
@@ -104,6 +104,9 @@ CASES = [
     Case("ts", "libx264", target="mp4", sound="aac"),
     Case("ts", "mpeg2video", target="mkv", sound="mp2"),
     Case("ts", "libx265", target="mp4", sound="aac"),
+]
+CASES = [
+    *CONTAINER_CASES,
     # samplings and depths
     Case("mp4", "libx264", "yuv422p", target="mp4", color=LIMITED),
     Case("mp4", "libx264", "yuv444p", target="mkv", color=LIMITED),
@@ -154,6 +157,10 @@ CASES = [
     Case("mkv", "libx264", "yuv444p", target="ts", size=(161, 121), notes=[TITLE]),
     Case("avi", "mjpeg", "yuvj420p", target="avi", size=(161, 121)),
 ]
+
+
+IS_QUICK = [number < len(CONTAINER_CASES) or number % 3 == 0 for number in range(len(CASES))]
+"""The containers, and a third of the others; the rest is left to `make test-slow`."""
 
 
 @pytest.fixture(scope="module")
@@ -213,7 +220,13 @@ def clip_of(case: Case, folder: Path) -> Path:
     )
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, id=str(case), marks=() if is_quick else pytest.mark.slow)
+        for case, is_quick in zip(CASES, IS_QUICK, strict=True)
+    ],
+)
 @pytest.mark.usefixtures("no_thread_left")
 def test_what_goes_in_comes_out(tmp_path: Path, enhancer: streamlight.Enhancer, case: Case) -> None:
     clip, target = clip_of(case, tmp_path), tmp_path / f"out.{case.target}"

@@ -1,6 +1,7 @@
 """What imports what: the public names, the weight of an import, and the layers of DESIGN.md."""
 
 import ast
+import functools
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -103,8 +104,13 @@ def modules() -> list[Path]:
     return sorted(PACKAGE.rglob("*.py"))
 
 
-def imported_by(path: Path) -> Iterator[str]:
+@functools.cache
+def imported_by(path: Path) -> tuple[str, ...]:
     """Full names that a module imports, anywhere in it; no import is relative."""
+    return tuple(_imported_by(path))
+
+
+def _imported_by(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

@@ -111,9 +111,12 @@ CLIPS = {
     "10 bits": (SHARED / "hevc_10bit.mp4", 0.1),
     "rotated, with sound": (SHARED / "dim_room_rotated90.mp4", 0.1),
 }
+MORE_CLIPS = ("full range", "BT.601", "rotated, with sound")
 
 
-@pytest.mark.parametrize("name", CLIPS)
+@pytest.mark.parametrize(
+    "name", ["demo", "10 bits", *(pytest.param(n, marks=pytest.mark.slow) for n in MORE_CLIPS)]
+)
 def test_a_real_clip_comes_out_as_by_way_of_the_host(
     tmp_path: Path, on_cpu: None, backend: CudaBackend, name: str
 ) -> None:

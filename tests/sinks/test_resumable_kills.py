@@ -101,6 +101,7 @@ def assert_nothing_is_lost(runs: list[Killed], longest: int) -> None:
         assert following.frames == list(range(begun, begun + len(following.frames)))
 
 
+@pytest.mark.slow
 def test_a_job_that_is_killed_ten_times_loses_nothing(clip: Path, tmp_path: Path) -> None:
     target, at = tmp_path / "out.mp4", moments(1)
     runs = [

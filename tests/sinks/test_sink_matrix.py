@@ -75,6 +75,7 @@ def test_each_codec_keeps_times_colours_and_pictures_in_each_container(
     assert_shown_as_meant(source, target)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("codec", "extension"), PAIRS)
 def test_full_range_of_an_odd_size_in_10_bits_is_shown_as_meant(
     tmp_path: Path, codec: str, extension: str
@@ -152,7 +153,7 @@ def test_rgb_can_be_asked_for_in_h264(tmp_path: Path, pixel_format: str) -> None
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 2), (3, 5), (16, 16), (17, 33), (36, 64), (40, 24)])
 @pytest.mark.parametrize("codec", ["h264", "vp9", "ffv1", "prores", "auto"])
-@pytest.mark.parametrize("bits", [8, 10])
+@pytest.mark.parametrize("bits", [8, pytest.param(10, marks=pytest.mark.slow)])
 def test_the_smallest_pictures_can_be_written(
     tmp_path: Path, size: tuple[int, int], codec: str, bits: int
 ) -> None:

@@ -220,7 +220,9 @@ LISTENERS = {
 }
 
 
-@pytest.mark.parametrize("scheme", LISTENERS)
+@pytest.mark.parametrize(
+    "scheme", ["rtsp", "srt", *(pytest.param(s, marks=pytest.mark.slow) for s in ("rtmp", "udp"))]
+)
 def test_ffmpeg_receives_picture_and_sound(tmp_path: Path, scheme: str) -> None:
     url, options, query = LISTENERS[scheme]
     port = free_port(socket.SOCK_DGRAM if scheme in ("udp", "srt") else socket.SOCK_STREAM)

@@ -258,8 +258,15 @@ def test_more_cameras_than_a_browser_has_connections_are_all_shown(browser: Brow
 
 
 @pytest.mark.parametrize("path", ["", "#door"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize(
+    ("scheme", "width"),
+    [
+        ("light", 360),
+        ("dark", 1280),
+        pytest.param("light", 1280, marks=pytest.mark.slow),
+        pytest.param("dark", 360, marks=pytest.mark.slow),
+    ],
+)
 def test_axe_finds_no_fault(
     browser: Browser, server: WebServer, path: str, scheme: str, width: int
 ) -> None:
