@@ -39,6 +39,8 @@ NIGHT = ROOT / "examples" / "night.mp4"
 SHARED = ROOT.parent / "shared" / "video"
 MODEL = get_spec("gladnet-fast")
 LOSSLESS = EncoderOptions(codec="ffv1")
+EXACT = EncoderOptions(crf=0)
+"""libx264 without loss; its packets are not the same in every run where it uses AVX-512."""
 
 
 class DecodesInSoftware:
@@ -207,7 +209,7 @@ def test_what_the_container_cannot_state_is_written_as_players_guess_it(
         ({"sampling": "area"}, "--sampling area works on the host"),
         ({"resume": True}, "--resume works on the host"),
         ({"encoder": EncoderOptions(codec="prores")}, "prores_ks writes yuv422p10le"),
-        ({"encoder": EncoderOptions(pix_fmt="yuv444p")}, "libx264 writes yuv444p"),
+        ({"encoder": EncoderOptions(crf=0, pix_fmt="yuv444p")}, "libx264 writes yuv444p"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -216,11 +218,14 @@ def test_what_the_gpu_does_not_do_goes_by_way_of_the_host_and_is_named(
 ) -> None:
     clip = make_clip(tmp_path / "clip.mp4", picture=dim)
     plain, asked = tmp_path / "plain.mov", tmp_path / "asked.mov"
-    options = {"encoder": EncoderOptions(), **options}
+    options = {"encoder": EXACT, **options}
     enhance(clip, plain, backend, "none", **options)
     result = enhance(clip, asked, backend, "cuda", **options)
     assert result.notes[0].startswith(f"--hwaccel cuda is not used: {reason}")
-    assert packets_of(asked, "video") == packets_of(plain, "video")
+    for (pts, ours), (expected_pts, theirs) in zip(planes_in(asked), planes_in(plain), strict=True):
+        assert pts == expected_pts
+        for one, other in zip(ours, theirs, strict=True):
+            np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ pytestmark = pytest.mark.skipif(
 
 REASON = "the network runs on openvino; --backend cuda takes pictures of the GPU"
 NOTE = f"--hwaccel cuda is not used: {REASON}"
+PRORES = ("--codec", "prores", "--preset", "hq")
 
 
 def enhance(folder: Path, name: str, *options: str) -> Run:
@@ -42,12 +43,13 @@ def test_where_it_is_not_asked_for_nothing_is_said_and_the_output_is_the_same(
     tmp_path: Path,
 ) -> None:
     for value in ("auto", "none"):
-        done = enhance(tmp_path, f"{value}.mp4", "--hwaccel", value)
+        # ProRes: libx264 does not write the same bytes in every run where it uses AVX-512
+        done = enhance(tmp_path, f"{value}.mov", "--hwaccel", value, *PRORES)
         assert done.code == 0, done.err
         assert "hwaccel" not in done.err
-        report = read_json(tmp_path / f"{value}.mp4.json")
+        report = read_json(tmp_path / f"{value}.mov.json")
         assert report["hwaccel"] == {"used": "none", "note": None}
-    assert (tmp_path / "auto.mp4").read_bytes() == (tmp_path / "none.mp4").read_bytes()
+    assert (tmp_path / "auto.mov").read_bytes() == (tmp_path / "none.mov").read_bytes()
 
 
 def test_wrong_choices_are_usage_errors(tmp_path: Path) -> None:
