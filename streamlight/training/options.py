@@ -66,7 +66,7 @@ class TrainingOptions:
     crop: int = 192
     frames: tuple[tuple[int, int], ...] = FRAMES
     recipe: Recipe = DEFAULT
-    loss: LossWeights = field(default_factory=lambda: LossWeights(0.5, 0.1, 0.5, 0.5))
+    loss: LossWeights = field(default_factory=lambda: LossWeights(0.5, 0.3, 0.5, 0.5))
     schedule: str = "cosine"
     rate: float = 5e-4
     weight_decay: float = 1e-4
