@@ -115,7 +115,7 @@ def _licences(licences: dict[str, int]) -> Sequence[str]:
 
 
 def _told(options: TrainingOptions) -> Iterable[tuple[str, object]]:
-    for name in ("crop", "schedule", "rate", "weight_decay", "ema", "freeze"):
+    for name in ("crop", "zooms", "schedule", "rate", "weight_decay", "ema", "freeze"):
         yield name, getattr(options, name)
     loss = options.loss
     terms = f"L1 + {loss.coarse:g} coarse + {loss.structure:g} (1 - SSIM)"

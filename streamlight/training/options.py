@@ -45,6 +45,8 @@ class TrainingOptions:
         steps: of the whole run.
         batch: pairs a step.
         crop: side of the square of each frame that the detail network sees.
+        zooms: how much larger than in the frame it sees that square, one of them a step; powers
+            of 2.
         frames: sizes of the whole frames.
         recipe: of the pairs.
         loss: weights of its terms.
@@ -64,6 +66,7 @@ class TrainingOptions:
     steps: int = 20_000
     batch: int = 8
     crop: int = 192
+    zooms: tuple[int, ...] = (1, 1, 2, 4)
     frames: tuple[tuple[int, int], ...] = FRAMES
     recipe: Recipe = DEFAULT
     loss: LossWeights = field(default_factory=lambda: LossWeights(0.5, 0.3, 0.5, 0.5))
@@ -97,6 +100,7 @@ PRESETS = {
     "default": TrainingOptions(),
     "paper": TrainingOptions(
         recipe=PAPER,
+        zooms=(1,),
         loss=LossWeights(),
         schedule="paper",
         rate=1e-3,

@@ -19,7 +19,7 @@ from streamlight.training.options import TrainingOptions
 from streamlight.training.photographs import Photographs, take_frames
 from streamlight.training.recipes import Recipe
 from streamlight.training.synthesis import Pairs, synthesise
-from streamlight.training.views import area_view, estimate, reconstruct_part
+from streamlight.training.views import Part, area_view, draw_part, estimate, regrain
 
 WARM_UP = 50
 """Steps in which the learning rate rises."""
@@ -189,21 +189,23 @@ class Trainer:
         photographs = self._photographs.batch(options.seed, self.step, options.batch)
         height, width = options.frames[draws.integer(0, len(options.frames) - 1)]
         r = self.network.spec.unshuffle
-        top = draws.integer(0, (height - options.crop) // r) * r
-        left = draws.integer(0, (width - options.crop) // r) * r
+        part = draw_part(draws, height, width, options.crop, options.zooms, r)
         with torch.no_grad():
             frames = take_frames(photographs, height, width, draws)
             pairs = synthesise(frames, options.recipe, draws)
-        target = pairs.target[:, :, top : top + options.crop, left : left + options.crop]
+            dark, target = part.take(pairs.dark), part.take(pairs.target)
+            if part.zoom > 1:
+                dark = regrain(dark, draws)
         with self._autocast():
             priors = estimate(self.network, pairs.dark, options.recipe, draws)
-            result = reconstruct_part(self.network, pairs.dark, priors, top, left, options.crop)
+            places = part.places(self.network, height, width)
+            result = self.network.detail(dark, priors, places)
         loss = loss_of(result, target, options.loss)
         if options.loss.overall or options.loss.agreement:
             loss = loss + self._overall_loss(pairs, priors, draws)
         if self._teacher is None:
             return loss
-        taught = self._teach(pairs.dark, top, left)
+        taught = self._teach(pairs.dark, dark, part)
         return (1 - options.teach) * loss + options.teach * loss_of(result, taught, options.loss)
 
     def _overall_loss(self, pairs: Pairs, priors: Tensor, draws: Draws) -> Tensor:
@@ -226,13 +228,13 @@ class Trainer:
             loss = loss + weights.agreement * coarse(result, other, cells)
         return loss
 
-    def _teach(self, dark: Tensor, top: int, left: int) -> Tensor:
+    def _teach(self, frames: Tensor, dark: Tensor, part: Part) -> Tensor:
         """Return what the teacher makes of the part, from the view that is the paper's."""
         teacher = cast(GLADNet, self._teacher)
-        plain = Recipe()
+        height, width = frames.shape[2:]
         with torch.no_grad(), self._autocast():
-            priors = estimate(teacher, dark, plain, Draws(0, 0, self._device))
-            return reconstruct_part(teacher, dark, priors, top, left, self.options.crop)
+            priors = estimate(teacher, frames, Recipe(), Draws(0, 0, self._device))
+            return cast(Tensor, teacher.detail(dark, priors, part.places(teacher, height, width)))
 
     def _autocast(self) -> AbstractContextManager[Any]:
         return torch.autocast(

@@ -1,9 +1,13 @@
 """The network on whole frames and parts of them, with the views that it meets when it runs."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from streamlight.models.gladnet import GLADNet
+from streamlight.models.gladnet import GLADNet, Indices
 from streamlight.models.spec import PRIOR_SIZE
 from streamlight.training.draws import Draws
 from streamlight.training.recipes import Recipe
@@ -54,29 +58,58 @@ def estimate(network: GLADNet, frames: Tensor, recipe: Recipe, draws: Draws) -> 
     return (mixing.to(priors.dtype) @ priors.flatten(1)).view(count, *priors.shape[1:])
 
 
-def reconstruct_part(
-    network: GLADNet, frames: Tensor, priors: Tensor, top: int, left: int, side: int
-) -> Tensor:
-    """Enhance a square of each frame with the priors of the whole frames, as a tile is.
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A square of each frame, which the detail network sees as it is or enlarged.
 
-    Args:
-        network: to run.
-        frames: whole, (B, 3, H, W).
-        priors: of `frames`, (B, C, 96, 96).
+    Enlarged, it is like a part of so much larger frames, where each cell of the prior covers more
+    pixels than the network sees at once: it has to learn not to show the cells' edges.
+
+    Attributes:
         top: first row of the square; a multiple of the model's `unshuffle`, like all sides.
         left: its first column.
-        side: its side.
+        side: its side in the frames.
+        zoom: how much larger the network sees it.
     """
-    r = network.spec.unshuffle
-    rows = network.detail.index(frames.shape[2] // r, frames.device)
-    columns = network.detail.index(frames.shape[3] // r, frames.device)
-    at = (
-        rows[top // r : (top + side) // r],
-        columns[left // r : (left + side) // r],
-    )
-    part = frames[:, :, top : top + side, left : left + side]
-    result: Tensor = network.detail(part, priors, at)
-    return result
+
+    top: int
+    left: int
+    side: int
+    zoom: int
+
+    def take(self, frames: Tensor) -> Tensor:
+        """Cut the square out of frames (B, 3, H, W) in [0, 1], and enlarge it."""
+        bottom, right = self.top + self.side, self.left + self.side
+        part = frames[:, :, self.top : bottom, self.left : right]
+        if self.zoom == 1:
+            return part
+        return F.interpolate(part, scale_factor=float(self.zoom), mode="bicubic").clamp(0, 1)
+
+    def places(self, network: GLADNet, height: int, width: int) -> Indices:
+        """Which rows and columns of the prior it takes, of frames (height, width) enlarged."""
+        r, device = network.spec.unshuffle, next(network.parameters()).device
+        rows = network.detail.index(height * self.zoom // r, device)
+        columns = network.detail.index(width * self.zoom // r, device)
+        top, left, side = (x * self.zoom // r for x in (self.top, self.left, self.side))
+        return rows[top : top + side], columns[left : left + side]
+
+
+def draw_part(
+    draws: Draws, height: int, width: int, crop: int, zooms: Sequence[int], r: int
+) -> Part:
+    """Draw a part of frames (height, width) that the network sees with sides of at most `crop`."""
+    zoom = zooms[draws.integer(0, len(zooms) - 1)]
+    side = crop // (zoom * r) * r
+    top = draws.integer(0, (height - side) // r) * r
+    left = draws.integer(0, (width - side) // r) * r
+    return Part(top, left, side, zoom)
+
+
+def regrain(part: Tensor, draws: Draws) -> Tensor:
+    """Add noise of 0 to 2.5 levels, in 8 bits: enlarging has made that of the camera smooth."""
+    levels = draws.uniform(len(part), 0, 2.5)
+    noisy = part * 255 + draws.noise_like(part) * levels
+    return noisy.round().clamp(0, 255) / 255
 
 
 def _phase(draws: Draws) -> tuple[int, int]:

@@ -31,17 +31,40 @@ def test_area_views_are_those_of_the_enhancer(size: tuple[int, int]) -> None:
     assert np.allclose(views.area_view(frame(*size)).numpy(), expected, atol=1e-5)
 
 
-def test_a_part_is_enhanced_as_in_the_whole_frame() -> None:
+@pytest.mark.parametrize("zoom", [1, 2])
+def test_a_part_is_enhanced_as_in_the_whole_frame_enlarged_or_not(zoom: int) -> None:
     network = he_initialised(TINY, 0)
     whole = codes(2, 3, 96, 128)
     priors = torch.rand(2, 8, 96, 96, generator=torch.Generator().manual_seed(1))
+    part = views.Part(16, 40, 48, zoom)
     with torch.no_grad():
-        expected = network.reconstruct(whole, priors)
-        part = views.reconstruct_part(network, whole, priors, 16, 40, 48)
-    inner = slice(8, -8)  # the zeros around the part reach as far as the convolutions
-    assert torch.allclose(
-        part[:, :, inner, inner], expected[:, :, 16:64, 40:88][:, :, inner, inner], atol=1e-5
-    )
+        expected = network.reconstruct(views.Part(0, 0, 128, zoom).take(whole), priors)
+        found = network.detail(part.take(whole), priors, part.places(network, 96, 128))
+    inner = slice(8 * zoom, -8 * zoom)  # what is beyond the part reaches as far as the kernels do
+    place = expected[:, :, 16 * zoom : 64 * zoom, 40 * zoom : 88 * zoom]
+    assert found.shape == place.shape
+    assert torch.allclose(found[:, :, inner, inner], place[:, :, inner, inner], atol=1e-5)
+
+
+@pytest.mark.parametrize(("crop", "r"), [(32, 1), (34, 2), (96, 2)])
+def test_parts_lie_in_the_frame_and_the_network_sees_at_most_the_crop(crop: int, r: int) -> None:
+    chosen = draws()
+    seen = set()
+    for _ in range(50):
+        part = views.draw_part(chosen, 96, 112, crop, (1, 2, 4), r)
+        seen.add(part.zoom)
+        assert part.top + part.side <= 96 and part.left + part.side <= 112
+        assert not part.top % r and not part.left % r and not part.side % r
+        assert 32 <= part.side * part.zoom <= crop
+    assert seen == {1, 2, 4}
+
+
+def test_regrained_parts_are_8_bits_and_differ_by_a_few_levels() -> None:
+    part = torch.full((64, 3, 32, 32), 0.5)
+    grained = views.regrain(part, draws()) * 255
+    assert torch.allclose(grained, grained.round(), atol=1e-4)
+    deviation = grained.std(dim=(1, 2, 3))
+    assert deviation.min() < 0.8 and 2 < deviation.max() < 2.7
 
 
 def test_priors_come_from_the_views_of_the_recipe() -> None:
