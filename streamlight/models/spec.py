@@ -81,7 +81,7 @@ MODELS: dict[str, ModelSpec] = {
             detail_widths=(128, 128, 128, 128),
             unshuffle=1,
             parameters=931_523,
-            weights_sha256="1c63ab195446dfbd72bfc013c44a440f1d59f0a01f46f26141dc0f2e99c9ba09",
+            weights_sha256="ffac0fc67a2947c253bc44442771d95bc643abe8fee664cca1429f412d241e54",
             summary="the paper's network; the best picture, for a GPU",
         ),
         ModelSpec(
