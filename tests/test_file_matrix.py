@@ -105,8 +105,7 @@ CONTAINER_CASES = [
     Case("ts", "mpeg2video", target="mkv", sound="mp2"),
     Case("ts", "libx265", target="mp4", sound="aac"),
 ]
-CASES = [
-    *CONTAINER_CASES,
+OTHER_CASES = [
     # samplings and depths
     Case("mp4", "libx264", "yuv422p", target="mp4", color=LIMITED),
     Case("mp4", "libx264", "yuv444p", target="mkv", color=LIMITED),
@@ -159,8 +158,8 @@ CASES = [
 ]
 
 
-IS_QUICK = [number < len(CONTAINER_CASES) or number % 3 == 0 for number in range(len(CASES))]
-"""The containers, and a third of the others; the rest is left to `make test-slow`."""
+QUICK_CASES = [*CONTAINER_CASES, *OTHER_CASES[::3]]
+SLOW_CASES = [case for case in OTHER_CASES if case not in QUICK_CASES]
 
 
 @pytest.fixture(scope="module")
@@ -222,10 +221,8 @@ def clip_of(case: Case, folder: Path) -> Path:
 
 @pytest.mark.parametrize(
     "case",
-    [
-        pytest.param(case, id=str(case), marks=() if is_quick else pytest.mark.slow)
-        for case, is_quick in zip(CASES, IS_QUICK, strict=True)
-    ],
+    [*QUICK_CASES, *(pytest.param(case, marks=pytest.mark.slow) for case in SLOW_CASES)],
+    ids=str,
 )
 @pytest.mark.usefixtures("no_thread_left")
 def test_what_goes_in_comes_out(tmp_path: Path, enhancer: streamlight.Enhancer, case: Case) -> None:

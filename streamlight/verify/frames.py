@@ -38,8 +38,12 @@ _MOVES = 0.01
 
 _BETTER, _ALIKE = 0.2, 0.4
 """A frame is out of its place when it correlates with a neighbour by so much more than with its
-own, and at least so much. A neighbour that is itself like the frame to within the first is not
-asked: its place would not cost the frame that much of its correlation, only noise can."""
+own, and at least so much."""
+
+_SMOOTH = 0.8
+"""Correlation of a frame with a neighbour, both of the input, from which on noise may decide which
+of them an output is more like. A frame out of its place then counts with another one beside it:
+what was swapped or moved leaves two, a frame shown twice is found by that, noise leaves one."""
 
 _REPEATED = 0.25
 """Share of the usual change from frame to frame below which a frame repeats the one before."""
@@ -71,6 +75,7 @@ class _Scores:
 
     own: list[float]
     neighbour: list[float]
+    is_smooth: list[bool]
     whole: list[float]
     contrast: list[float]
     change_before: list[float]
@@ -119,7 +124,7 @@ def match_views(
 
 
 def _score(before: Iterable[NDArray[np.float32]], after: Iterable[NDArray[np.float32]]) -> _Scores:
-    scores = _Scores([], [], [], [], [], [])
+    scores = _Scores([], [], [], [], [], [], [])
     recent: deque[tuple[NDArray[np.float32], NDArray[np.float32]]] = deque(maxlen=2)
     last: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
     for (one, own_one), (other, own_other) in zip(
@@ -129,14 +134,15 @@ def _score(before: Iterable[NDArray[np.float32]], after: Iterable[NDArray[np.flo
         scores.contrast.append(float(one.std()))
         scores.own.append(_correlation(own_one, own_other))
         scores.neighbour.append(-1.0)
+        scores.is_smooth.append(False)
         if recent and last is not None:
             earlier_one, earlier_other = recent[-1]
-            if _correlation(own_one, earlier_one) < 1 - _BETTER:
-                # this output shows the input before, or the output before shows this input
-                late = _correlation(earlier_one, own_other)
-                early = _correlation(own_one, earlier_other)
-                scores.neighbour[-1] = max(scores.neighbour[-1], late)
-                scores.neighbour[-2] = max(scores.neighbour[-2], early)
+            # this output shows the input before, or the output before shows this input
+            scores.neighbour[-1] = max(scores.neighbour[-1], _correlation(earlier_one, own_other))
+            back = _correlation(own_one, earlier_other)
+            scores.neighbour[-2] = max(scores.neighbour[-2], back)
+            if _correlation(own_one, earlier_one) > _SMOOTH:
+                scores.is_smooth[-2:] = [True, True]
             scores.change_before.append(float((one - last[0]).std()))
             scores.change_after.append(float((other - last[1]).std()))
         else:
@@ -184,6 +190,8 @@ def _judge(scores: _Scores) -> Iterator[Difference]:
     is_repeated = moves & (passed_on < _REPEATED * usual) & ~is_else
     yield from _name("the frame of the input", "the frame before it again", is_repeated)
     is_moved = (neighbour - own > _BETTER) & (neighbour > _ALIKE) & ~is_else & ~is_repeated
+    around = np.pad(is_moved, 1)
+    is_moved &= ~np.array(scores.is_smooth, bool) | around[:-2] | around[2:]
     yield from _name("the frame of the input", "a frame beside it", is_moved)
 
 

@@ -110,6 +110,13 @@ def test_noise_in_what_moves_smoothly_is_no_difference() -> None:
     assert match_views(views, noisy, COUNT).differences == ()
 
 
+def test_two_swapped_frames_of_what_moves_smoothly_are_found() -> None:
+    views = [dim(i, 96, 96)[..., 1].astype(np.float32) for i in range(COUNT)]
+    swapped = [*views[:10], views[11], views[10], *views[12:]]
+    (found,) = match_views(views, swapped, COUNT).differences
+    assert (found.part, found.found) == ("pictures, 2 frames: 10, 11", "a frame beside it")
+
+
 def test_black_pictures_are_found(tmp_path: Path) -> None:
     order = [*ORDER[:8], -1, -1, *ORDER[10:]]
     found = differences(tmp_path, order)
