@@ -26,12 +26,7 @@ from streamlight.models.packaged import int8_graph_path
 from streamlight.models.prior_index import Place, prior_indices
 from streamlight.models.spec import ModelSpec
 
-_TYPES = {
-    "fp32": ov.Type.f32,
-    "bf16": ov.Type.bf16,
-    "fp16": ov.Type.f16,
-    "int8": ov.Type.f32,  # of what is not quantised
-}
+_TYPES = {"fp32": ov.Type.f32, "bf16": ov.Type.bf16, "fp16": ov.Type.f16}
 
 _MEMORY_BUDGET_BYTES = 1_000_000_000
 """What the feature maps of all streams may take; large frames get fewer streams."""
@@ -75,7 +70,8 @@ class OpenVinoBackend:
             model: what to run.
             device: OpenVINO's name of it.
             precision: "fp32", "bf16", "fp16", or "int8" on a CPU, of models that have the graph
-                for it; None takes the fastest that is good (`_best_precision`).
+                for it and pictures of 8 bits (deeper ones are computed in 16 or 32); None takes
+                the fastest that is good (`_best_precision`).
             parallel: how many pictures at once; None for the most in all, 1 for the least time
                 a picture.
 
@@ -106,7 +102,7 @@ class OpenVinoBackend:
             raise BackendUnavailableError(
                 f"{device} has no {precision.upper()} here; --precision fp32 works everywhere"
             )
-        self._precision = precision
+        self._type = _TYPES[_best_float(capabilities) if precision == "int8" else precision]
         self._int8_graph = int8_graph if precision == "int8" else None
         name = self._core.get_property(self._device, properties.device.full_name)
         self.info = BackendInfo("openvino", " ".join(name.split()), precision)
@@ -121,7 +117,7 @@ class OpenVinoBackend:
             raise BackendUnavailableError(
                 f"openvino cannot run {model.name} on {device}: {_reason(error)}"
             ) from error
-        width_bytes = max(model.detail_widths) * _TYPES[precision].size
+        width_bytes = max(model.detail_widths) * self._type.size
         self.memory = MemoryNeed(
             _FIXED_BYTES, _LIVE_MAPS * width_bytes / model.unshuffle**2 + _PICTURE_BYTES
         )
@@ -160,7 +156,7 @@ class OpenVinoBackend:
         if self._device == "CPU":
             # Each layer is short, and a second thread is mostly waited for where all cores are at
             # work on the detail network. Precision and threads were measured: docs/tiles.md.
-            config[hints.inference_precision] = _TYPES[self._precision]
+            config[hints.inference_precision] = self._type
             config[properties.inference_num_threads] = 1
         return self._core.compile_model(graph, self._device, config).create_infer_request()
 
@@ -179,11 +175,13 @@ class OpenVinoBackend:
     ) -> "_Network":
         height, width = shape[:2]
         name: GraphName = "reconstruct_compact" if is_compact else "reconstruct"
-        graph = self._core.read_model(self._int8_graph or graph_path(self._model, name))
+        # 8 bits of a deeper picture would be seen as bands in dark gradients
+        int8_graph = self._int8_graph if dtype == np.uint8 else None
+        graph = self._core.read_model(int8_graph or graph_path(self._model, name))
         graph.reshape({"image": [1, *shape]})
         if is_tile:
             _take_indices(graph)
-        config: dict[Any, Any] = {hints.inference_precision: _TYPES[self._precision]}
+        config: dict[Any, Any] = {hints.inference_precision: self._type}
         if self._device == "CPU":
             stream = height * width * self.memory.bytes_per_pixel
             streams = max(1, min(self.parallel, int(_MEMORY_BUDGET_BYTES // stream)))
@@ -271,9 +269,13 @@ def _with_integers(graph: Any, dtype: "np.dtype[Any]") -> Any:
 
 
 def _best_precision(capabilities: list[str], has_int8_graph: bool) -> str:
-    """Choose 16 bits where the device has them; they are nearer to FP32 than 8 bits are."""
-    known = ("bf16", "fp16", "int8") if has_int8_graph else ("bf16", "fp16")
-    return next((p for p in known if p.upper() in capabilities), "fp32")
+    """Choose 8 bits where there is a graph of them; they are the fastest (docs/models.md)."""
+    return "int8" if has_int8_graph and "INT8" in capabilities else _best_float(capabilities)
+
+
+def _best_float(capabilities: list[str]) -> str:
+    """Choose 16 bits where the device has them; with 8 bits, for all that is not quantised."""
+    return next((p for p in ("bf16", "fp16") if p.upper() in capabilities), "fp32")
 
 
 def _reason(error: RuntimeError) -> str:

@@ -50,6 +50,15 @@ def test_the_packaged_8_bits_are_at_46_db_of_fp32(height: int, width: int) -> No
     assert psnr_db(exact[None], enhanced(backend, image)[None]) >= 46
 
 
+def test_a_deeper_picture_is_not_computed_in_8_bits() -> None:
+    """They would be seen as steps of 5 levels in a dark sky."""
+    ramp = np.linspace(0, 12 * 257, 640).astype(np.uint16)
+    sky = np.ascontiguousarray(np.broadcast_to(ramp[None, :, None], (90, 640, 3)))
+    result = enhanced(OpenVinoBackend(FAST, precision="int8"), sky)[45, 100:540] / 257
+    assert result[-1].mean() > 3 * 12
+    assert np.abs(np.diff(result, axis=0)).max() < 2
+
+
 def test_a_tile_in_8_bits_is_that_part_of_the_frame() -> None:
     image = dark_frame(180, 320)
     backend = OpenVinoBackend(FAST, precision="int8")
@@ -73,15 +82,25 @@ def test_a_model_without_the_graph_has_no_8_bits() -> None:
     [
         (["FP32", "INT8"], True, "int8"),
         (["FP32", "INT8"], False, "fp32"),
-        (["FP32", "INT8", "BF16"], True, "bf16"),
-        (["FP32", "FP16", "INT8"], True, "fp16"),
+        (["FP32", "INT8", "BF16"], True, "int8"),
+        (["FP32", "INT8", "BF16"], False, "bf16"),
+        (["FP32", "FP16", "INT8"], False, "fp16"),
         (["FP32"], True, "fp32"),
     ],
 )
-def test_8_bits_are_taken_where_there_are_no_16(
+def test_8_bits_are_taken_where_there_is_a_graph_then_16(
     capabilities: list[str], has_graph: bool, best: str
 ) -> None:
     assert _best_precision(capabilities, has_graph) == best
+
+
+def test_beside_8_bits_the_rest_has_the_fewest_that_the_processor_has() -> None:
+    backend = OpenVinoBackend(FAST, precision="int8")
+    capabilities = shared_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    best = next((p for p in ("bf16", "fp16") if p.upper() in capabilities), "fp32")
+    alone = OpenVinoBackend(FAST, precision=best)
+    view = sample_nearest(dark_frame(180, 320))
+    np.testing.assert_array_equal(backend.estimate(view), alone.estimate(view))
 
 
 def test_quantising_gives_a_graph_near_the_exact_one(graphs: Path) -> None:
