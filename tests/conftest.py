@@ -1,5 +1,6 @@
 """Fixtures for all tests; this file also puts `fakes` on the import path of every test folder."""
 
+import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,6 +51,14 @@ def no_thread_left() -> Iterator[None]:
     yield
     left = streamlight_threads() - before
     assert not left, f"threads left behind: {sorted(thread.name for thread in left)}"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def signals_are_heard() -> None:
+    """Let processes that tests start hear signals that ours was told to ignore, as nohup does."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -204,7 +204,7 @@ Start = Annotated[
     _option(
         "--start",
         metavar="TIME",
-        help="Begin here, with the sound: seconds, or 1:23:45.6.",
+        help="Begin here, with the sound: 90, 10m or 1:23:45.6.",
         panel=INPUT,
     ),
 ]

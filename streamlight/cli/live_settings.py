@@ -14,7 +14,6 @@ from streamlight.errors import UsageError
 from streamlight.look import Look
 from streamlight.web.settings import WebSettings
 
-_SECONDS = {"s": 1, "m": 60, "h": 3600}
 _ANY_SIDE = 1 << 20
 """Where only the number of rows is limited."""
 
@@ -74,15 +73,14 @@ class LiveSettings:
 
 
 def parse_span(option: str, text: str | None) -> float | None:
-    """Read a length of time: "90s", "10m", "2h", or as `parse_time` does; None stays None.
+    """Read a length of time as `parse_time` does.
 
     Raises:
         UsageError: it is none, or 0.
     """
     if text is None:
         return None
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text)
-    span_s = float(match[1]) * _SECONDS[match[2]] if match else parse_time(option, text)
+    span_s = parse_time(option, text)
     if not span_s:
         raise UsageError(f"{option} {text}: must be more than 0 s")
     return span_s

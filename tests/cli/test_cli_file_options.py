@@ -23,14 +23,20 @@ def clip(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("90", 90), ("1.5", 1.5), ("1:30", 90), ("1:02:03.25", 3723.25)]
+    ("text", "seconds"),
+    [
+        *(("90", 90), ("1.5", 1.5), ("1:30", 90), ("1:02:03.25", 3723.25)),
+        *(("90s", 90), ("1.5m", 90), ("2h", 7200)),
+    ],
 )
 def test_times_are_read_as_people_write_them(text: str, seconds: float) -> None:
     assert parse_time("--start", text) == seconds
     assert parse_time("--start", None) is None
 
 
-@pytest.mark.parametrize("text", ["", "-1", "1:2:3:4", "1.5:30", "nan", "1e3", "::"])
+@pytest.mark.parametrize(
+    "text", ["", "-1", "1:2:3:4", "1.5:30", "nan", "1e3", "::", "s", "1:30m", "2d", "5 s"]
+)
 def test_other_texts_are_no_times(text: str) -> None:
     with pytest.raises(UsageError, match="expected seconds, such as"):
         parse_time("--start", text)
