@@ -5,7 +5,6 @@ what else differs comes back as a list, empty when the result is faithful. What 
 what can not be found, is in docs/verify.md.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -28,26 +27,13 @@ from streamlight.verify.streams import (
     milliseconds,
     stretches,
 )
+from streamlight.verify.tags import compare_chapters, compare_metadata
 
 _EDGE_S = 0.5e-3
 """A frame this little before a mark counts as at it, as when it was cut."""
 
 _PREROLL_S = 0.1
 """The longest packet of sound: a part begins with the one that the cut goes through."""
-
-_KEPT_BY_ALL = frozenset(
-    {"title", "artist", "album", "comment", "genre", "copyright", "creation_time", "location"}
-)
-"""Metadata that every container we write has a place for."""
-
-_TIME = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d")
-_NUMBER = re.compile(r"[+-]\d+(?:\.\d+)?")
-_PLACE = re.compile(r"(?:[+-]\d+(?:\.\d+)?){2,3}/?")
-"""A place as ISO 6709 writes it."""
-
-_OF_THE_OLD_FILE = frozenset(
-    {"major_brand", "minor_version", "compatible_brands", "encoder", "duration"}
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,9 +164,9 @@ def compare_contents(
     if "matroska" in after.formats and title != found_title:  # others have no place for it
         yield Difference("title of the video", title or "none", found_title or "none")
     if not expected.is_trimmed and len(shifts_s) == 1:
-        yield from _compare_chapters(before, after, shifts_s[0])
+        yield from compare_chapters(before, after, shifts_s[0])
         yield from _compare_duration(before, after, shifts_s[0])
-    yield from _compare_metadata(before, after, expected)
+    yield from compare_metadata(before, after, expected.lost_metadata)
 
 
 def _window(before: FileContent, expected: Expectation) -> tuple[float, float]:
@@ -352,54 +338,6 @@ def _compare_streams(
 
 def _list(streams: list[StreamContent]) -> str:
     return ", ".join(stream.name for stream in streams) or "none"
-
-
-def _compare_chapters(
-    before: FileContent, after: FileContent, shift_s: float
-) -> Iterator[Difference]:
-    if len(before.chapters) != len(after.chapters):
-        yield Difference("chapters", str(len(before.chapters)), str(len(after.chapters)))
-        return
-    for number, (one, other) in enumerate(
-        zip(before.chapters, after.chapters, strict=True), start=1
-    ):
-        if one.title != other.title:
-            yield Difference(f"title of chapter {number}", one.title, other.title)
-        if abs(other.start_s - one.start_s - shift_s) > TOLERANCE_S:
-            yield Difference(
-                f"start of chapter {number}",
-                f"{one.start_s + shift_s:.3f} s",
-                f"{other.start_s:.3f} s",
-            )
-
-
-def _compare_metadata(
-    before: FileContent, after: FileContent, expected: Expectation
-) -> Iterator[Difference]:
-    found = {key.lower(): value for key, value in after.metadata.items()}
-    keeps_all = "matroska" in after.formats
-    for key, value in before.metadata.items():
-        name = key.lower()
-        if name in _OF_THE_OLD_FILE or name in expected.lost_metadata:
-            continue
-        if not keeps_all and name not in _KEPT_BY_ALL:
-            continue
-        if _plain(found.get(name)) != _plain(value):
-            yield Difference(f"metadata {key}", value, found.get(name, "none"))
-
-
-def _plain(value: str | None) -> str | None:
-    """Write a time and a place in one way, as containers write them in several.
-
-    "2016-05-31 17:01:35" is "2016-05-31T17:01:35.000000Z"; "+40.6-074.0/" is "+40.600-074.000/".
-    """
-    if value is None:
-        return None
-    if _TIME.match(value):
-        return value[:19].replace(" ", "T")
-    if _PLACE.fullmatch(value):
-        return " ".join(f"{float(number):.4f}" for number in _NUMBER.findall(value))
-    return value.strip()
 
 
 def _compare_duration(
