@@ -82,18 +82,21 @@ class TrainingOptions:
     minutes: float | None = None
 
     def without(self, *names: str) -> "TrainingOptions":
-        """Leave out steps of the recipe and terms of the loss, for an ablation.
+        """Leave out steps of the recipe, terms of the loss and "zooms", for an ablation.
 
         Raises:
             UsageError: there is none of that name.
         """
-        terms = [name for name in names if name in LOSS_TERMS]
-        steps = [name for name in names if name not in LOSS_TERMS]
-        for name in steps:
-            if name not in STEPS:
-                known = ", ".join((*STEPS, *LOSS_TERMS))
-                raise UsageError(f"--without {name}: choose among {known}")
-        return replace(self, recipe=self.recipe.without(*steps), loss=self.loss.without(*terms))
+        known = (*STEPS, *LOSS_TERMS, "zooms")
+        for name in names:
+            if name not in known:
+                raise UsageError(f"--without {name}: choose among {', '.join(known)}")
+        return replace(
+            self,
+            recipe=self.recipe.without(*(name for name in names if name in STEPS)),
+            loss=self.loss.without(*(name for name in names if name in LOSS_TERMS)),
+            zooms=(1,) if "zooms" in names else self.zooms,
+        )
 
 
 PRESETS = {
