@@ -103,7 +103,7 @@ def halo_of(model: ModelSpec) -> int:
     """Pixels on each side of a pixel that the detail network looks at.
 
     Each of its 3x3 convolutions, one more than there are hidden layers, sees one more pixel of
-    the size that it works at: 5 for `gladnet`, 4 for `gladnet-fast`.
+    the size that it works at: 5 for `gladnet`, 8 for `gladnet-fast`.
     """
     return (len(model.detail_widths) + 1) * model.unshuffle
 

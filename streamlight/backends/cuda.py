@@ -95,7 +95,7 @@ class CudaBackend:
             self._prior = torch.zeros(prior_shape, device=device)
             self._estimate_stream = self._new_stream()
             self._estimate = Replay(self._estimate_work, self._estimate_stream)
-        width_bytes = max(model.detail_widths) * dtype.itemsize
+        width_bytes = model.widest * dtype.itemsize
         self.memory = MemoryNeed(
             _FIXED_BYTES, _LIVE_MAPS * width_bytes / model.unshuffle**2 + _PICTURE_BYTES
         )

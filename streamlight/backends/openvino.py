@@ -37,6 +37,9 @@ _LIVE_MAPS = 2
 _PICTURE_BYTES = 16
 """For each pixel, the picture as the network takes and gives it (measured: docs/tiles.md)."""
 
+_AFFINE_BYTES = 48
+"""For each pixel, two maps of factors and offsets, which are in FP32 in every precision."""
+
 _FIXED_BYTES = 250_000_000
 """Interpreter, libraries and compiled networks (measured: docs/tiles.md)."""
 
@@ -117,10 +120,10 @@ class OpenVinoBackend:
             raise BackendUnavailableError(
                 f"openvino cannot run {model.name} on {device}: {_reason(error)}"
             ) from error
-        width_bytes = max(model.detail_widths) * self._type.size
-        self.memory = MemoryNeed(
-            _FIXED_BYTES, _LIVE_MAPS * width_bytes / model.unshuffle**2 + _PICTURE_BYTES
-        )
+        need = _LIVE_MAPS * model.widest * self._type.size / model.unshuffle**2 + _PICTURE_BYTES
+        if model.is_affine:
+            need = max(need, _AFFINE_BYTES + 2 * _PICTURE_BYTES)
+        self.memory = MemoryNeed(_FIXED_BYTES, need)
         self._networks: dict[_Key, _Network] = {}
         self._lock = threading.Lock()
 

@@ -1,7 +1,8 @@
 """The detail network in 8-bit integers, for processors that multiply these fastest.
 
-Only the convolutions of the picture are quantised. The prior's share is small, and its errors would
-be those of the light; a factor in 8 bits would show in dark pictures, where it is large.
+Only the convolutions of the picture and those that give the factors and offsets are quantised. The
+prior's share is small, and its errors would be those of the light; a factor in 8 bits would show in
+dark pictures, where it is large; and what passes through the inner layers adds up (docs/models.md).
 NNCF (Intel) chooses the scales from what the network computes for pictures that it is given. Its
 result is OpenVINO's own format, not ONNX, and only OpenVINO runs it.
 """
@@ -55,7 +56,9 @@ def quantise(folder: Path, pictures: Iterable[Image]) -> list[Path]:
     if not inputs:
         raise ModelError("8-bit graphs need pictures to be calibrated with")
     graph = core.read_model(folder / "reconstruct.onnx")
-    exact = nncf.IgnoredScope(names=_of_prior(graph), types=["Multiply", "Add", "Interpolate"])
+    exact = nncf.IgnoredScope(
+        names=[*_of_prior(graph), *_inner(graph)], types=["Multiply", "Add", "Interpolate"]
+    )
     quantised = nncf.quantize(
         graph,
         nncf.Dataset(inputs),
@@ -82,5 +85,19 @@ def _inputs(estimate: Any, picture: Image) -> dict[str, Any]:
 
 def _of_prior(graph: Any) -> list[str]:
     """Return the names of the convolutions that see the prior alone."""
-    takers = graph.input("prior").get_target_inputs()
-    return [taker.get_node().get_friendly_name() for taker in takers]
+    return [taker.get_friendly_name() for taker in _takers(graph.input("prior").get_node())]
+
+
+def _inner(graph: Any) -> list[str]:
+    """Return the names of the convolutions between two ReLUs."""
+    return [
+        node.get_friendly_name()
+        for node in graph.get_ordered_ops()
+        if node.get_type_name() == "Convolution"
+        and node.input_value(0).get_node().get_type_name() == "Relu"
+        and "Relu" in {taker.get_type_name() for bias in _takers(node) for taker in _takers(bias)}
+    ]
+
+
+def _takers(node: Any) -> list[Any]:
+    return [taker.get_node() for taker in node.output(0).get_target_inputs()]

@@ -100,7 +100,7 @@ class TensorRtBackend:
         self._precision: Precision = "fp32" if precision == "fp32" else "fp16"
         self.info = BackendInfo(flavour.name, parts.gpu.name, self._precision)
         self.parallel = parallel or 2  # one computes while the other's pictures are copied
-        width_bytes = max(model.detail_widths) * (2 if self._precision == "fp16" else 4)
+        width_bytes = model.widest * (2 if self._precision == "fp16" else 4)
         self.memory = MemoryNeed(_FIXED_BYTES, _LIVE_MAPS * width_bytes / model.unshuffle**2)
         self._stop = stop
         self._opening = threading.Lock()

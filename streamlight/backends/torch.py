@@ -61,7 +61,7 @@ class TorchBackend:
         self._prior_network = network.prior  # stays FP32: smoothing remembers its output
         self._detail = network.detail.to(self._dtype)
         self._model = model
-        width_bytes = max(model.detail_widths) * self._dtype.itemsize
+        width_bytes = model.widest * self._dtype.itemsize
         self.memory = MemoryNeed(
             _FIXED_BYTES, _LIVE_MAPS * width_bytes / model.unshuffle**2 + _PICTURE_BYTES
         )

@@ -63,6 +63,11 @@ class ModelSpec:
         return names[:2] if self.is_affine else names
 
     @property
+    def widest(self) -> int:
+        """Channels of the widest feature map of the detail network."""
+        return max(*self.detail_widths, 3 * self.unshuffle**2 * (2 if self.is_affine else 1))
+
+    @property
     def cells_min_side(self) -> int:
         """Shortest side in pixels at which each cell of the prior covers 2x2 of the network's."""
         return 2 * PRIOR_SIZE * self.unshuffle
@@ -81,17 +86,17 @@ MODELS: dict[str, ModelSpec] = {
             detail_widths=(128, 128, 128, 128),
             unshuffle=1,
             parameters=931_523,
-            weights_sha256="ffac0fc67a2947c253bc44442771d95bc643abe8fee664cca1429f412d241e54",
+            weights_sha256="828d70d20030b1d30d32129c2facb458e1707d6f04da2cf485996e8193686fed",
             summary="the paper's network; the best picture, for a GPU",
         ),
         ModelSpec(
             name="gladnet-fast",
             prior_channels=32,
-            detail_widths=(32,),
+            detail_widths=(16, 16, 16),
             unshuffle=2,
             is_affine=True,
-            parameters=122_264,
-            weights_sha256="60bbafe01b585e09ba0d0fe21a17c473a24efa05a6fcac20609ecbf756edece8",
+            parameters=117_096,
+            weights_sha256="e09a22da7bf640c14c5c4a42df124922322de1b755a8120dd1843548746d27b2",
             summary="a small GLADNet at half size inside; near real time on a laptop CPU",
         ),
     )

@@ -63,8 +63,8 @@ def check(store: EngineStore, built: Built, convolutions: dict[str, int]) -> Non
         (ESTIMATE, {"float": 12}),
         (replace(ESTIMATE, model=MODELS["gladnet"]), {"float": 12}),
         (replace(ESTIMATE, precision="fp16"), {"half": 12}),
-        (detail("gladnet-fast", "360p"), {"half": 4}),
-        (detail("gladnet-fast", "any"), {"half": 4}),
+        (detail("gladnet-fast", "360p"), {"half": 6}),
+        (detail("gladnet-fast", "any"), {"half": 6}),
         pytest.param(detail("gladnet", "1080p"), {"half": 6}, marks=pytest.mark.slow),
         pytest.param(detail("gladnet", "any"), {"half": 6}, marks=pytest.mark.slow),
         pytest.param(

@@ -156,7 +156,7 @@ def test_an_engine_is_built_and_recorded(fake: FakeTorchTensorRt, tmp_path: Path
     assert plan == b"plan of torch-tensorrt"
     assert (record.identity.compiler, record.compiler_version) == (NAME, "2.13.0")
     assert record.identity.gpu == "NVIDIA L4 (8.9)"
-    assert record.layers == {"convolution": {"half": 4}}
+    assert record.layers == {"convolution": {"half": 6}}
     assert not record.verification.is_done
     assert identify(request()).key != identify(request(compiler="onnx-parser")).key
     (call,) = fake.calls

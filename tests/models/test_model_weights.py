@@ -28,7 +28,7 @@ def fast_weights() -> "dict[str, Tensor]":
     return {key: value.clone() for key, value in network("gladnet-fast").state_dict().items()}
 
 
-@pytest.mark.parametrize(("name", "count"), [("gladnet", 931_523), ("gladnet-fast", 122_264)])
+@pytest.mark.parametrize(("name", "count"), [("gladnet", 931_523), ("gladnet-fast", 117_096)])
 def test_a_network_has_the_parameters_of_its_specification(name: str, count: int) -> None:
     assert sum(weight.numel() for weight in network(name).parameters()) == count
     assert MODELS[name].parameters == count
@@ -72,11 +72,11 @@ def set_infinite(weights: "dict[str, Tensor]") -> None:
         (lambda w: w.update(extra=torch.zeros(1)), "unexpected extra;"),
         (
             lambda w: w.update({"detail.convs.1.weight": torch.zeros(24, 31, 3, 3)}),
-            "detail.convs.1.weight is (24, 31, 3, 3), expected (24, 32, 3, 3);",
+            "detail.convs.1.weight is (24, 31, 3, 3), expected (16, 16, 3, 3);",
         ),
         (set_infinite, "infinite values or NaN in prior.up.0.bias;"),
         (lambda w: w.clear(), "missing detail.convs.0.bias, detail.convs.0.weight, "),
-        (lambda w: w.clear(), " and 22 more;"),
+        (lambda w: w.clear(), " and 26 more;"),
     ],
 )
 def test_weights_that_do_not_fit_are_refused_by_name(
@@ -93,7 +93,7 @@ def test_weights_that_do_not_fit_are_refused_by_name(
 
 
 def test_the_weights_of_another_model_are_refused() -> None:
-    with pytest.raises(ModelError, match=r"is \(128, 67, 3, 3\), expected \(32, 44, 3, 3\)"):
+    with pytest.raises(ModelError, match=r"is \(128, 67, 3, 3\), expected \(16, 44, 3, 3\)"):
         load_network(FAST, packaged.weights_path(MODELS["gladnet"]))
 
 
