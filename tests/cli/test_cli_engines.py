@@ -25,7 +25,7 @@ def test_build_list_show_and_remove(rtx: None, tmp_path: Path) -> None:
     assert all(plan.is_file() and plan.parent == folder for plan in plans)
     assert "estimate of gladnet-fast: built in" in done.lines[0]
     assert "convolutions: 12 in float; not verified yet" in done.lines[0]
-    assert "convolutions: 3 in half" in done.lines[1]
+    assert "convolutions: 6 in half" in done.lines[1]
     assert "there already" in done.lines[2], "360p is 640x360"
 
     listed = run_here("engines", "list", "--engine-dir", folder)

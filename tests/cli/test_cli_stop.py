@@ -85,7 +85,7 @@ def test_a_signal_leaves_nothing_behind(
     run = LongRun(folder, tmp_path)
     no_process_left.append(run)
     stopped = run.end(*signals)
-    assert (stopped.code, stopped.out) == (code, "")
+    assert (stopped.code, stopped.out) == (code, ""), stopped.lines
     assert stopped.lines[-1].startswith("stopped: ")
     assert stopped.lines[-1].endswith(" of 600 frames done, nothing kept")
     assert len(stopped.lines) == 3, "the opening line, the notice, and what became of it"
