@@ -3,11 +3,11 @@
 import itertools
 import logging
 import math
-import queue
 import threading
 import time
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -79,9 +79,12 @@ class Run:
         self._finishing = False
         self._failure: BaseException | None = None
         self._outcome: Outcome | None = None
-        # A SimpleQueue and not an Event: its wait is one C call, which lets signal handlers run
-        # at once and which a KeyboardInterrupt cannot leave with a lock held.
-        self._over: queue.SimpleQueue[None] = queue.SimpleQueue()
+        # Free once the run is over. A Lock and not an Event: its wait is one C call, which lets
+        # signal handlers run at once and which a KeyboardInterrupt cannot leave with a lock held.
+        # Not a SimpleQueue either: in Python 3.11 its wait has no end once a signal handler has
+        # outlasted the timeout.
+        self._running = threading.Lock()
+        self._running.acquire()
 
         self._at = dict.fromkeys((DECODING, ENHANCING, ENCODING), "frame 0")
         self._decode_thread = self._thread("streamlight-decode", DECODING, self._decode)
@@ -96,11 +99,7 @@ class Run:
 
     def is_over(self, timeout_s: float) -> bool:
         """Wait for the run to end, to fail or to be stopped; say whether it has."""
-        try:
-            self._over.get(timeout=timeout_s)
-        except queue.Empty:
-            return False
-        return True
+        return self._running.acquire(timeout=timeout_s)
 
     def report(self) -> PipelineReport:
         """Return the figures so far."""
@@ -167,7 +166,11 @@ class Run:
     def _end_stages(self) -> None:
         for channel in (self._decoded, self._enhanced, self._free_workers):
             channel.cancel()
-        self._over.put(None)
+        self._note_over()
+
+    def _note_over(self) -> None:
+        with suppress(RuntimeError):  # it was noted before
+            self._running.release()
 
     def _interrupt_source(self) -> None:
         if isinstance(self._source, Interruptible):
@@ -305,4 +308,4 @@ class Run:
         with self._recorder.busy(Stage.ENCODE):
             self._sink.finish()
         self._outcome = Outcome.END_OF_STREAM
-        self._over.put(None)
+        self._note_over()

@@ -496,13 +496,20 @@ def when_started_send_sigint(source: InterruptibleSource, delay_s: float) -> thr
     return when(source.is_blocked, send)
 
 
-def test_a_signal_handler_runs_promptly_and_may_set_stop(quick: Callable[[], float]) -> None:
+@pytest.mark.parametrize(
+    "handler_s", [0, 2 * pipeline_module.WATCH_INTERVAL_S], ids=["quick", "slow"]
+)
+def test_a_signal_handler_runs_promptly_and_may_set_stop(
+    quick: Callable[[], float], handler_s: float
+) -> None:
+    """Also one that is not done when the wait ends that it came in."""
     source, stop = InterruptibleSource(5), threading.Event()
     delays_s: list[float] = []
     sent_at = 0.0
 
     def handler(signal_number: int, frame: object) -> None:
         delays_s.append(time.monotonic() - sent_at)
+        time.sleep(handler_s)
         stop.set()
 
     def send() -> None:
