@@ -17,8 +17,8 @@ class DetailNHWC(nn.Module):
     unshuffling either. A picture (H, W, 3) in memory is one of r = `unshuffle` times narrower
     rows, (H, W/r, 3*r), and a convolution with a stride of r rows sees the same as one of the
     unshuffled picture. The last convolution is one for each of the r rows of a result, which are
-    laid one under the other. With one hidden layer of 32, a 720p frame took 0.86 of the time that it
-    takes with the pixels unshuffled and shuffled (BF16; docs/models.md).
+    laid one under the other. With one hidden layer of 32, a 720p frame took 0.86 of the time that
+    it takes with the pixels unshuffled and shuffled (BF16; docs/models.md).
 
     With `is_compact` it computes `Detail.forward_compact`, else `Detail.forward`.
     """
