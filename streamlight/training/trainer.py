@@ -71,13 +71,13 @@ class Trainer:
             UsageError: the options contradict each other.
         """
         _check(options, network)
-        self.network = network.to(device).train()
+        self.network = _channels_last(network.to(device)).train()
         self.options = options
         self.step = 0
         self.elapsed_s = 0.0
         self._photographs = photographs
         self._device = device
-        self._teacher = teacher.to(device).eval() if teacher is not None else None
+        self._teacher = _channels_last(teacher.to(device)).eval() if teacher is not None else None
         for name, part in (("prior", network.prior), ("detail", network.detail)):
             part.requires_grad_(options.freeze != name)
         trained = [p for p in network.parameters() if p.requires_grad]
@@ -254,6 +254,11 @@ class Trainer:
         for group in self._optimiser.param_groups:
             group["lr"] = rate
         return rate
+
+
+def _channels_last(network: GLADNet) -> GLADNet:
+    """Keep the channels of a pixel together, which convolutions in 16 bits are fastest with."""
+    return cast(GLADNet, network.to(memory_format=torch.channels_last))  # type: ignore[call-overload]
 
 
 def _averaging(decay: float) -> Any:
