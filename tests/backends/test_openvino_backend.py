@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import openvino as ov
 import pytest
 from ffprobe import psnr_db
 from real_frames import dark_frame
 
+from streamlight.backends import openvino
 from streamlight.backends.openvino import OpenVinoBackend, shared_core
 from streamlight.errors import BackendError, BackendUnavailableError
 from streamlight.frame import Image
+from streamlight.models import graph_path
 from streamlight.models.spec import MODELS
 from streamlight.view import sample_nearest
 
@@ -54,6 +57,44 @@ def test_bf16_is_at_40_db_of_fp32(model: str, height: int, width: int) -> None:
     exact = enhanced(OpenVinoBackend(MODELS[model], precision="fp32"), image)
     backend = OpenVinoBackend(MODELS[model], precision="bf16")
     assert psnr_db(exact[None], enhanced(backend, image)[None]) >= 40
+
+
+@pytest.mark.skipif(not HAS_BF16, reason="this processor has no BF16")
+@pytest.mark.parametrize("precision", ["bf16", "int8"])
+def test_factors_that_are_carried_in_bf16_are_the_same(
+    monkeypatch: pytest.MonkeyPatch, precision: str
+) -> None:
+    image = dark_frame(180, 320)
+    result = enhanced(OpenVinoBackend(MODELS["gladnet-fast"], precision=precision), image)
+    carried: list[Any] = []
+    monkeypatch.setattr(openvino, "_carry_in_bf16", carried.append)
+    plain = enhanced(OpenVinoBackend(MODELS["gladnet-fast"], precision=precision), image)
+    assert len(carried) == 1
+    np.testing.assert_array_equal(result, plain)
+
+
+def test_joining_and_splitting_are_done_in_bf16() -> None:
+    graph = shared_core().read_model(graph_path(MODELS["gladnet-fast"], "reconstruct"))
+    graph.reshape({"image": [1, 48, 64, 3]})
+    openvino._carry_in_bf16(graph)
+    narrow = [
+        op.get_type_name()
+        for op in graph.get_ordered_ops()
+        if op.get_output_size() and op.get_output_element_type(0) == ov.Type.bf16
+    ]
+    assert {"Concat", "Split"} <= set(narrow)
+    assert "Multiply" not in narrow
+    assert graph.output().element_type == ov.Type.f32
+
+
+def test_a_prior_of_any_layout_in_memory_gives_the_same() -> None:
+    image = dark_frame(48, 64)
+    backend = OpenVinoBackend(MODELS["gladnet-fast"], precision="fp32")
+    prior = backend.estimate(sample_nearest(image))
+    assert prior.shape == (1, 32, 96, 96)
+    assert not prior.flags.c_contiguous, "as NHWC it needs no copy"
+    result = backend.reconstruct(image, np.ascontiguousarray(prior))
+    np.testing.assert_array_equal(result, backend.reconstruct(image, prior))
 
 
 @pytest.mark.parametrize("device", ["TPU", "CPU.7", "AUTO"])
