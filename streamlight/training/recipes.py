@@ -85,14 +85,17 @@ class Recipe:
 
     def without(self, *steps: str) -> "Recipe":
         """Leave steps out (of `STEPS`), for an ablation."""
-        off = {step: None if step in ("vibrance", "contrast") else 0.0 for step in steps}
+        off = {step: _OFF.get(step, 0.0) for step in steps}
         return replace(self, **off)  # type: ignore[arg-type]
 
+
+_OFF: dict[str, Range | None] = {"vibrance": None, "contrast": None, "deepen": (1.0, 1.0)}
+"""What leaves a step out whose value is no chance."""
 
 STEPS = tuple(
     field.name
     for field in fields(Recipe)
-    if field.name in ("vibrance", "contrast")
+    if field.name in _OFF
     or (field.default == 0.0 and field.name not in ("black_night_ev", "area", "many"))
 )
 """What `Recipe.without` takes."""
