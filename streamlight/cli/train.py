@@ -101,6 +101,16 @@ def train(
     rate: Annotated[
         float | None, _option("--rate", metavar="R", help="Highest learning rate.", panel=_RUN)
     ] = None,
+    keep: Annotated[
+        float | None,
+        _option(
+            "--keep",
+            metavar="SHARE",
+            help="Of the --init weights in the result; 0.5 is the mean of the beginning and the "
+            "end, often better than both.",
+            panel=_RUN,
+        ),
+    ] = None,
     seed: Annotated[
         int, _option("--seed", metavar="N", help="Of everything random.", panel=_RUN)
     ] = 0,
@@ -194,6 +204,7 @@ def train(
             "crop": crop,
             "rate": rate,
             "freeze": freeze,
+            "keep": keep,
             "precision": precision,
         }
         run_training(

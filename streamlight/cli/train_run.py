@@ -112,6 +112,8 @@ def _options(request: Request, device: str) -> "TrainingOptions":
 
     if request.preset not in PRESETS:
         raise UsageError(f"--preset {request.preset}: choose one of {', '.join(PRESETS)}")
+    if "keep" in request.given and (request.init is None or request.init.startswith("prior:")):
+        raise UsageError("--keep mixes in the weights of --init; give the ones to begin with")
     preset = PRESETS[request.preset]
     precision = "bf16" if device == "cuda" else "fp32"
     options: dict[str, Any] = {"precision": precision, "seed": request.seed} | request.given

@@ -80,8 +80,8 @@ def model_card(facts: CardFacts) -> str:
         "",
     ]
     if facts.results:
-        lines += ["Means over pictures that were not trained on; the view taken by nearest", ""]
-        lines[-2] += " neighbour. A row without EV is of real pairs."
+        lines += ["Means over pictures that were not trained on, each from 16 views."]
+        lines += ["A row without EV is of real pairs.", ""]
         lines.append(markdown_table(facts.results).rstrip())
     else:
         lines.append("Not measured: the run was given no pictures to evaluate on.")
@@ -115,7 +115,7 @@ def _licences(licences: dict[str, int]) -> Sequence[str]:
 
 
 def _told(options: TrainingOptions) -> Iterable[tuple[str, object]]:
-    for name in ("crop", "zooms", "schedule", "rate", "weight_decay", "ema", "freeze"):
+    for name in ("crop", "zooms", "schedule", "rate", "weight_decay", "ema", "keep", "freeze"):
         yield name, getattr(options, name)
     loss = options.loss
     terms = f"L1 + {loss.coarse:g} coarse + {loss.structure:g} (1 - SSIM)"

@@ -55,6 +55,9 @@ class TrainingOptions:
         weight_decay: of AdamW; 0 is Adam.
         ema: decay of the averaged weights; 0 keeps no average.
         clip_norm: of the gradient; 0 for none.
+        keep: share of the weights that the run began with in those that it gives. M. Wortsman et
+            al., "Robust fine-tuning of zero-shot models" (CVPR 2022): the mean of both is often
+            better than either (docs/models.md).
         freeze: "detail" or "prior", which stays as it is; None trains both.
         teach: share of the loss that is taken against the teacher's result, if there is one.
         precision: of the networks: fp32, bf16 or fp16.
@@ -75,6 +78,7 @@ class TrainingOptions:
     weight_decay: float = 1e-4
     ema: float = 0.999
     clip_norm: float = 1.0
+    keep: float = 0.0
     freeze: str | None = None
     teach: float = 0.5
     precision: str = "fp32"

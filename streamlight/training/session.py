@@ -131,18 +131,18 @@ def run_session(
                 save_checkpoint(folder.checkpoint, trainer.state())
             is_due = rhythm.evaluate and report.step % rhythm.evaluate == 0
             if validate is not None and is_due and not trainer.is_done:
-                rows = validate(trainer.averaged, folder.sheet(report.step))
+                rows = validate(trainer.result(), folder.sheet(report.step))
                 log.add_figures(report.step, _named(rows))
                 on_figures(report.step, rows)
         _log(log, reports)
         save_checkpoint(folder.checkpoint, trainer.state())
         rows = []
         if validate is not None and trainer.is_done:
-            rows = validate(trainer.averaged, folder.sheet(trainer.step))
+            rows = validate(trainer.result(), folder.sheet(trainer.step))
             log.add_figures(trainer.step, _named(rows))
             on_figures(trainer.step, rows)
         text = card(rows)
-        save_weights(trainer.averaged, folder.weights, text)
+        save_weights(trainer.result(), folder.weights, text)
         _write(folder.card, text)
     finally:
         log.close()

@@ -1,5 +1,6 @@
 """One training step after the other, and all the state that there is between two of them."""
 
+import copy
 import math
 import time
 from contextlib import AbstractContextManager
@@ -88,13 +89,19 @@ class Trainer:
             AveragedModel(network, avg_fn=_averaging(options.ema)) if options.ema else None
         )
         self._scaler = torch.amp.GradScaler(device.type, enabled=options.precision == "fp16")
+        self._begin = copy.deepcopy(network.state_dict()) if options.keep else None
 
-    @property
-    def averaged(self) -> GLADNet:
-        """The network to use: with the averaged weights where there is an average."""
-        if self._average is None:
-            return self.network
-        return cast(GLADNet, self._average.module)
+    def result(self) -> GLADNet:
+        """Return the network to use: of averaged weights, mixed with those of the beginning."""
+        network = self.network
+        if self._average is not None:
+            network = cast(GLADNet, self._average.module)
+        if self._begin is None:
+            return network
+        mixed = copy.deepcopy(network)
+        for name, value in mixed.state_dict().items():
+            value.lerp_(self._begin[name], self.options.keep)
+        return mixed
 
     @property
     def device_name(self) -> str:
@@ -150,6 +157,7 @@ class Trainer:
             "step": self.step,
             "elapsed_s": self.elapsed_s,
             "network": self.network.state_dict(),
+            "begin": self._begin,
             "average": None if self._average is None else self._average.state_dict(),
             "optimiser": self._optimiser.state_dict(),
             "scaler": self._scaler.state_dict(),
@@ -180,6 +188,7 @@ class Trainer:
         self.network.load_state_dict(state["network"])
         if self._average is not None:
             self._average.load_state_dict(state["average"])
+        self._begin = state["begin"]
         self._optimiser.load_state_dict(state["optimiser"])
         self._scaler.load_state_dict(state["scaler"])
 
@@ -280,5 +289,7 @@ def _check(options: TrainingOptions, network: GLADNet) -> None:
         raise UsageError(f"--steps {options.steps} --batch {options.batch}: at least 1 each")
     if options.precision not in PRECISIONS:
         raise UsageError(f"--precision {options.precision}: one of {', '.join(PRECISIONS)}")
+    if not 0 <= options.keep < 1:
+        raise UsageError(f"--keep {options.keep}: from 0 to less than 1")
     if options.freeze not in (None, "detail", "prior"):
         raise UsageError(f"--freeze {options.freeze}: one of detail, prior")

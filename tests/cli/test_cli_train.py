@@ -85,6 +85,7 @@ def test_a_run_ends_with_weights_that_run(tmp_path: Path, monkeypatch: pytest.Mo
         (("data", "--device", "tpu"), 1, "error: torch has no device tpu here"),
         (("data", "--eval-kodak", "empty"), 1, "error: empty: no pictures in this folder"),
         (("data", "--index", "data/0.png"), 1, "error: data/0.png: cannot be read as an index"),
+        (("data", "--keep", "0.5"), 2, "error: --keep mixes in the weights of --init"),
         (("data", "--crop", "31"), 2, "error: --crop 31: a multiple of 2 from 32 to 256"),
     ],
 )

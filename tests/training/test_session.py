@@ -55,7 +55,7 @@ def test_a_run_leaves_weights_card_log_and_checkpoint(
     spec = read_spec(folder.weights)
     assert (spec.name, spec.detail_widths, spec.unshuffle) == ("mine", (8,), 2)
     loaded = load_network(spec)
-    for name, value in trainer.averaged.state_dict().items():
+    for name, value in trainer.result().state_dict().items():
         assert torch.allclose(loaded.state_dict()[name].float(), value, atol=1e-3)
     assert read_card(folder.weights) == folder.card.read_text() == "1 row"
     with (folder.path / "log.csv").open() as file:

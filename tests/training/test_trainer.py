@@ -32,7 +32,7 @@ def trained(trainer: Trainer, steps: int) -> Trainer:
 def test_two_runs_of_20_steps_are_bit_equal(photographs: Photographs) -> None:
     first, second = (trained(new_trainer(photographs), 20) for _ in range(2))
     assert torch.equal(weights(first.network), weights(second.network))
-    assert torch.equal(weights(first.averaged), weights(second.averaged))
+    assert torch.equal(weights(first.result()), weights(second.result()))
     assert first.is_done
 
 
@@ -46,7 +46,7 @@ def test_10_steps_a_checkpoint_and_10_more_equal_20(
     assert resumed.step == 10
     trained(resumed, 10)
     assert torch.equal(weights(resumed.network), weights(straight.network))
-    assert torch.equal(weights(resumed.averaged), weights(straight.averaged))
+    assert torch.equal(weights(resumed.result()), weights(straight.result()))
 
 
 def test_it_learns(photographs: Photographs) -> None:
@@ -76,9 +76,30 @@ def test_a_teacher_changes_what_is_learnt(photographs: Photographs) -> None:
 
 def test_the_average_follows_behind(photographs: Photographs) -> None:
     trainer = trained(new_trainer(photographs, replace(OPTIONS, rate=1e-2)), 10)
-    assert not torch.equal(weights(trainer.averaged), weights(trainer.network))
+    assert not torch.equal(weights(trainer.result()), weights(trainer.network))
     plain = trained(new_trainer(photographs, replace(OPTIONS, ema=0.0)), 1)
-    assert plain.averaged is plain.network
+    assert plain.result() is plain.network
+
+
+def test_a_share_of_the_beginning_is_kept_also_when_resumed(
+    photographs: Photographs, tmp_path: Path
+) -> None:
+    options = replace(OPTIONS, rate=1e-2, ema=0.0, keep=0.25)
+    trainer = new_trainer(photographs, options)
+    before = weights(trainer.network).clone()
+    assert torch.equal(weights(trainer.result()), before)
+    trained(trainer, 2)
+    save_checkpoint(tmp_path / "c.pt", trainer.state())
+    trained(trainer, 2)
+    after = weights(trainer.network)
+    assert torch.allclose(weights(trainer.result()), 0.25 * before + 0.75 * after)
+    resumed = new_trainer(photographs, options)
+    with torch.no_grad():
+        next(resumed.network.parameters()).zero_()  # it may begin with anything
+    resumed.restore(load_checkpoint(tmp_path / "c.pt"))
+    assert torch.equal(weights(trained(resumed, 2).result()), weights(trainer.result()))
+    with pytest.raises(UsageError, match="--keep 1: from 0 to less than 1"):
+        new_trainer(photographs, replace(OPTIONS, keep=1))
 
 
 def test_rates_follow_the_schedules(photographs: Photographs) -> None:
