@@ -37,8 +37,12 @@ _LIVE_MAPS = 2
 _PICTURE_BYTES = 16
 """For each pixel, the picture as the network takes and gives it (measured: docs/tiles.md)."""
 
-_AFFINE_BYTES = 48
-"""For each pixel, two maps of factors and offsets, which are in FP32 in every precision."""
+_AFFINE_VALUES = 12
+"""For each pixel, two maps of factors and offsets: of 2 bytes a value where `_carry_in_bf16` is at
+work, else in FP32."""
+
+_AFFINE_PICTURE_BYTES = 40
+"""For each pixel, the picture in the affine form, twice in FP32 (measured: docs/tiles.md)."""
 
 _FIXED_BYTES = 250_000_000
 """Interpreter, libraries and compiled networks (measured: docs/tiles.md)."""
@@ -110,6 +114,7 @@ class OpenVinoBackend:
             )
         self._type = _TYPES[_best_float(capabilities) if precision == "int8" else precision]
         self._int8_graph = int8_graph if precision == "int8" else None
+        self._carries_bf16 = self._device == "CPU" and self._type == ov.Type.bf16
         name = self._core.get_property(self._device, properties.device.full_name)
         self.info = BackendInfo("openvino", " ".join(name.split()), precision)
         self._cores = os.cpu_count() or 1
@@ -125,7 +130,8 @@ class OpenVinoBackend:
             ) from error
         need = _LIVE_MAPS * model.widest * self._type.size / model.unshuffle**2 + _PICTURE_BYTES
         if model.is_affine:
-            need = max(need, _AFFINE_BYTES + 2 * _PICTURE_BYTES)
+            size = 2 if self._carries_bf16 else 4
+            need = max(need, _AFFINE_VALUES * size + _AFFINE_PICTURE_BYTES)
         self.memory = MemoryNeed(_FIXED_BYTES, need)
         self._networks: dict[_Key, _Network] = {}
         self._lock = threading.Lock()
@@ -188,9 +194,9 @@ class OpenVinoBackend:
         if is_tile:
             _take_indices(graph)
         config: dict[Any, Any] = {hints.inference_precision: self._type}
+        if self._carries_bf16:
+            _carry_in_bf16(graph)
         if self._device == "CPU":
-            if self._type == ov.Type.bf16:
-                _carry_in_bf16(graph)
             stream = height * width * self.memory.bytes_per_pixel
             streams = max(1, min(self.parallel, int(_MEMORY_BUDGET_BYTES // stream)))
             config[properties.num_streams] = streams
