@@ -80,9 +80,12 @@ def model_card(facts: CardFacts) -> str:
         "",
     ]
     if facts.results:
-        lines += ["Means over pictures that were not trained on, each from 16 views."]
-        lines += ["A row without EV is of real pairs.", ""]
-        lines.append(markdown_table(facts.results).rstrip())
+        lines += [
+            "Means over pictures that were not trained on, each from 16 views.",
+            "A row without EV is of real pairs.",
+            "",
+            markdown_table(facts.results).rstrip(),
+        ]
     else:
         lines.append("Not measured: the run was given no pictures to evaluate on.")
     return "\n".join(lines) + "\n"
