@@ -1,7 +1,7 @@
 """`streamlight evaluate`: figures for pictures and for the steadiness of video."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -9,15 +9,12 @@ from streamlight.cli.errors import one_line_errors
 from streamlight.cli.options import Debug, start_log
 from streamlight.errors import SinkError, StreamlightError, UsageError
 
-if TYPE_CHECKING:
-    pass
-
 EXAMPLES = """\b
 Examples:
   streamlight evaluate low high --models gladnet,gladnet-fast --sampling many,nearest
   streamlight evaluate kodak --ev -2 --ev -3 --baselines gamma,lime
   streamlight evaluate my-dark-pictures
-  streamlight evaluate --video --smoothing 0,12
+  streamlight evaluate --video --smoothing 0,12 --denoise off,strong
   streamlight evaluate --video tripod.mp4 --static
 """
 
@@ -118,6 +115,15 @@ def evaluate(
             rich_help_panel=_METHODS,
         ),
     ] = "0,12",
+    denoise: Annotated[
+        str,
+        typer.Option(
+            "--denoise",
+            metavar="off,light,strong",
+            help="What is done before the networks; one or more, for --video.",
+            rich_help_panel=_METHODS,
+        ),
+    ] = "off",
     baselines: Annotated[
         str | None,
         typer.Option(
@@ -165,7 +171,7 @@ def evaluate(
     with one_line_errors(debug):
         start_log(debug)
         _check_packages()
-        _check_use(video, source, high, ev, limit, pictures, static)
+        _check_use(video, source, high, ev, limit, pictures, static, denoise)
         from streamlight.cli.evaluate_run import networks, on_clip, on_pictures, on_protocol
         from streamlight.evaluation.baselines import BASELINES
         from streamlight.evaluation.pairs import CHEAP_BASELINES, open_methods
@@ -179,6 +185,7 @@ def evaluate(
             cast(Any, _names(sampling)),
             chosen,
             times_s,
+            _names(denoise),
             backend=backend,
             device=device,
             precision=precision,
@@ -213,6 +220,7 @@ def _check_use(
     limit: int | None,
     pictures: Path | None,
     static: bool,
+    denoise: str,
 ) -> None:
     """Refuse what would be ignored."""
     if not video:
@@ -222,8 +230,8 @@ def _check_use(
             raise UsageError(
                 "--ev darkens the pictures of one folder; give that of the bright ones"
             )
-        if pictures is not None or static:
-            raise UsageError("--pictures and --static are for --video")
+        if pictures is not None or static or denoise != "off":
+            raise UsageError("--pictures, --static and --denoise are for --video")
         return
     if high is not None:
         raise UsageError(f"{high}: --video takes one clip, or none for the synthetic protocol")

@@ -19,6 +19,7 @@ from streamlight.evaluation.baselines import BASELINES
 from streamlight.evaluation.niqe import NIQE_PATCH, niqe
 from streamlight.evaluation.synthesis import dark_pairs
 from streamlight.frame import Image
+from streamlight.sources.denoise import check_denoise
 from streamlight.view import Sampling
 
 CHEAP_BASELINES = ("input", "gamma", "auto-gamma", "clahe")
@@ -34,6 +35,7 @@ class Method:
         run: takes a picture and when it is shown in seconds (None: it is no video).
         sampling: how the network's view is taken; empty for a baseline.
         smoothing_s: of the network over time; None for a baseline.
+        denoise: what is done to a video before; see `streamlight.sources.denoise`.
         forget: called before each video.
         backend: what runs the network; empty for a baseline.
     """
@@ -42,14 +44,16 @@ class Method:
     run: Callable[[Image, float | None], Image]
     sampling: str = ""
     smoothing_s: float | None = None
+    denoise: str = "off"
     forget: Callable[[], None] = field(default=lambda: None)
     backend: str = ""
 
     @property
     def label(self) -> str:
-        """Name for plots and sheets: "gladnet-fast area 2 s"."""
+        """Name for plots and sheets: "gladnet-fast area 2 s, denoise light"."""
         smoothing = "" if self.smoothing_s is None else f"{self.smoothing_s:g} s"
-        return " ".join(part for part in (self.name, self.sampling, smoothing) if part)
+        label = " ".join(part for part in (self.name, self.sampling, smoothing) if part)
+        return label if self.denoise == "off" else f"{label}, denoise {self.denoise}"
 
 
 @contextmanager
@@ -58,12 +62,13 @@ def open_methods(
     samplings: Sequence[Sampling],
     baselines: Sequence[str] = (),
     smoothings_s: Sequence[float | None] = (None,),
+    denoise: Sequence[str] = ("off",),
     *,
     backend: str = "auto",
     device: str | None = None,
     precision: str | None = None,
 ) -> Iterator[list[Method]]:
-    """Open the baselines, and each model with each sampling and each smoothing.
+    """Open the baselines, and each model with each sampling, smoothing and `denoise`.
 
     Raises:
         BackendUnavailableError: the backend cannot run here.
@@ -72,6 +77,8 @@ def open_methods(
     for name in baselines:
         if name not in BASELINES:
             raise UsageError(f"--baselines {name}: choose among {', '.join(BASELINES)}")
+    for level in denoise:
+        check_denoise(level)
     methods = [
         Method(name, lambda image, time_s, run=BASELINES[name]: run(image))  # type: ignore[misc]
         for name in baselines
@@ -88,16 +95,18 @@ def open_methods(
                     sampling=sampling,
                     reason=choice.reason,
                 )
-                methods.append(
+                methods += [
                     Method(
                         choice.model.name,
                         enhancer,
                         sampling,
                         smoothing_s,
+                        level,
                         enhancer.reset,
                         str(choice.backend.info),
                     )
-                )
+                    for level in denoise
+                ]
         if not methods:
             raise UsageError("nothing to evaluate: name a model or a baseline")
         yield methods

@@ -14,6 +14,7 @@ from streamlight.evaluation.pairs import Method, mean_of
 from streamlight.evaluation.synthesis import Clip, ClipForm, protocol_clips
 from streamlight.frame import Image
 from streamlight.sources import FileSource
+from streamlight.sources.denoise import denoised_images
 
 MIN_FRAMES = 12
 """Fewer hold no period of the flicker and no middle."""
@@ -83,10 +84,7 @@ def run_protocol(
     """
     if form.frames < MIN_FRAMES:
         raise UsageError(f"--frames {form.frames}: must be at least {MIN_FRAMES}")
-    rows: list[dict[str, str | float | None]] = [
-        {"method": method.name, "sampling": method.sampling, "smoothing_s": method.smoothing_s}
-        for method in methods
-    ]
+    rows = [_settings(method) for method in methods]
     times: list[list[float]] = [[] for _ in methods]
     courses = []
     for clip in protocol_clips(first, second, form):
@@ -97,10 +95,15 @@ def run_protocol(
         courses.append(run.course)
     for row, times_ms in zip(rows, times, strict=True):
         row["ms"] = mean_of(times_ms)
-    return [
-        {name: row[name] for name in ("method", "sampling", "smoothing_s", *FIGURES)}
-        for row in rows
-    ], courses
+    return [{name: row[name] for name in (*_SETTINGS, *FIGURES)} for row in rows], courses
+
+
+_SETTINGS = ("method", "sampling", "smoothing_s", "denoise")
+
+
+def _settings(method: Method) -> dict[str, str | float | None]:
+    values = (method.name, method.sampling, method.smoothing_s, method.denoise)
+    return dict(zip(_SETTINGS, values, strict=True))
 
 
 class _ClipRun:
@@ -109,21 +112,23 @@ class _ClipRun:
     def __init__(self, clip: Clip) -> None:
         pairs = list(clip)
         self._clip = clip
-        self._dark = [dark for dark, _ in pairs]
+        self._noisy = [dark for dark, _ in pairs]
+        self._denoised = {"off": self._noisy}
         self._clean = [clean for _, clean in pairs]
         self._clean_warping: float | None = None
         self.course = Course(
             clip.name,
             [clip.time_s(index) for index in range(len(clip))],
-            [metrics.luma(frame) for frame in self._dark],
+            [metrics.luma(frame) for frame in self._noisy],
             [metrics.luma(frame) for frame in self._clean],
         )
 
     def figures(self, method: Method, times_ms: list[float]) -> dict[str, float | None]:
         method.forget()
-        method.run(self._dark[0], None)  # warms up
+        inputs = self._inputs(method.denoise)
+        method.run(inputs[0], None)  # warms up
         frames = []
-        for dark, time_s in zip(self._dark, self.course.times_s, strict=True):
+        for dark, time_s in zip(inputs, self.course.times_s, strict=True):
             start = time.perf_counter()
             frames.append(method.run(dark, time_s))
             times_ms.append(1000 * (time.perf_counter() - start))
@@ -147,8 +152,13 @@ class _ClipRun:
             case "flash":
                 return {"flash_deviation": self._after_flash(luma)}
             case "cut" | "fade":
-                return self._lag(method, frames)
+                return self._lag(method, inputs, frames)
         return {}
+
+    def _inputs(self, denoise: str) -> list[Image]:
+        if denoise not in self._denoised:
+            self._denoised[denoise] = denoised_images(self._noisy, denoise)
+        return self._denoised[denoise]
 
     def _pan(self, frames: list[Image], luma: list[float]) -> dict[str, float | None]:
         if self._clean_warping is None:
@@ -167,14 +177,16 @@ class _ClipRun:
         before = float(np.median(luma[: flash.frame]))
         return max(abs(value - before) for value in luma[flash.end :])
 
-    def _lag(self, method: Method, frames: list[Image]) -> dict[str, float | None]:
+    def _lag(
+        self, method: Method, inputs: list[Image], frames: list[Image]
+    ) -> dict[str, float | None]:
         """Compare with each frame by itself, and with a video that begins at the event."""
         name, event = self._clip.name, self._clip.events[0]
         count = 3 if name == "cut" else event.end - event.frame
         until = event.frame + count
         unsmoothed = (
             method.run(dark, None) if index >= event.frame else frames[index]
-            for index, dark in enumerate(self._dark)
+            for index, dark in enumerate(inputs)
         )
         figures: dict[str, float | None] = {
             f"{name}_error": steadiness.cut_error(frames, unsmoothed, event.frame, count)
@@ -184,7 +196,7 @@ class _ClipRun:
             begun = frames[: event.frame] + [
                 method.run(*shown)
                 for shown in zip(
-                    self._dark[event.frame : until],
+                    inputs[event.frame : until],
                     self.course.times_s[event.frame : until],
                     strict=True,
                 )
@@ -242,10 +254,8 @@ def run_clip(
             pass  # the figures are gathered on the way
         course.outputs[method.label] = luma
         rows.append(
-            {
-                "method": method.name,
-                "sampling": method.sampling,
-                "smoothing_s": method.smoothing_s,
+            _settings(method)
+            | {
                 "frames": len(luma),
                 "luma_in": mean_of(course.input),
                 "luma_out": mean_of(luma),
@@ -267,7 +277,7 @@ def _results(
     luma: list[float],
     times_ms: list[float],
 ) -> Iterator[Image]:
-    with FileSource(path) as source:
+    with FileSource(path, denoise=method.denoise) as source:
         for frame in islice(source, limit):
             image = frame.image if frame.image.dtype == np.uint8 else _to_8_bits(frame.image)
             start = time.perf_counter()

@@ -147,6 +147,22 @@ def test_the_video_protocol(pairs: tuple[Path, Path], tmp_path: Path) -> None:
     assert picture(out / "luma_static.png").size
 
 
+def test_what_denoising_gives_stands_in_the_table(pairs: tuple[Path, Path], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+
+    done = run(
+        *("--video", "--pictures", pairs[1], "--size", "96x64", "--frames", "12", "-o", out),
+        *("--models", "gladnet-fast", "--backend", "openvino", "--baselines", "none"),
+        *("--smoothing", "12", "--denoise", "off,strong"),
+    )
+
+    assert done.code == 0, done.err
+    off, strong = read_json(out / "summary.json")["rows"]
+    assert (off["denoise"], strong["denoise"]) == ("off", "strong")
+    assert strong["static_pixel_deviation"] < 0.7 * off["static_pixel_deviation"]
+    assert strong["cut_error"] < 1.5 * off["cut_error"]
+
+
 def test_a_clip_of_ones_own(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "a.mp4", frames=6, picture=dim)
     out = tmp_path / "out"
@@ -171,6 +187,7 @@ def test_a_clip_of_ones_own(tmp_path: Path) -> None:
         ((), "a folder of pictures is missing"),
         (("a", "b", "--ev", "-2"), "--ev darkens the pictures of one folder"),
         (("a", "--static"), "are for --video"),
+        (("a", "--denoise", "light"), "are for --video"),
         (("--video", "a", "b"), "takes one clip"),
         (("--video", "a", "--ev", "-2"), "for the synthetic clips"),
         (("--video", "--static"), "are for a clip of your own"),
@@ -178,6 +195,7 @@ def test_a_clip_of_ones_own(tmp_path: Path) -> None:
         (("--video", "--ev", "-2", "--ev", "-3"), "one exposure"),
         (("--video", "--size", "96"), "--size 96: expected WIDTHxHEIGHT"),
         (("--video", "--smoothing", "x"), "--smoothing x: expected numbers"),
+        (("--video", "--denoise", "x"), "--denoise x: choose one of off, light, strong"),
         (("a", "--baselines", "x"), "--baselines x: choose among"),
         (("a", "--models", "x"), "--model x: choose one of"),
     ],

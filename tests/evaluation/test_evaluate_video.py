@@ -74,7 +74,7 @@ def test_each_method_has_every_figure(outcome: Outcome) -> None:
     rows, _ = outcome
     assert [row["method"] for row in rows] == ["input", "grey", "lagging"]
     for row in rows:
-        assert list(row) == ["method", "sampling", "smoothing_s", *FIGURES]
+        assert list(row) == ["method", "sampling", "smoothing_s", "denoise", *FIGURES]
 
 
 def test_the_input_keeps_its_own_flicker_and_has_no_lag(outcome: Outcome) -> None:

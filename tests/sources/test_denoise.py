@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from streamlight.errors import UsageError
 from streamlight.sources import FileSource
+from streamlight.sources.denoise import denoised_images
 
 TIMES = [0, 1, 2, 4, 5, 9, 10, 11, 15, 16, 17, 18]
 """In frames: variable rate."""
@@ -48,6 +49,18 @@ def test_every_frame_stays_itself_and_at_its_time(tmp_path: Path, level: str) ->
 
     assert denoised == plain
     assert len(plain) == len(TIMES)
+
+
+@pytest.mark.parametrize("level", ["off", "light", "strong"])
+def test_frames_in_memory_are_denoised_and_otherwise_kept(level: str) -> None:
+    noisy = [noisy_picture(index, 64, 48) for index in range(20)]
+    clean = [grey_picture(index, 64, 48) for index in range(20)]
+
+    after = denoised_images(noisy, level)
+
+    ratio = np.std(after[5:15], axis=0).mean() / np.std(noisy[5:15], axis=0).mean()
+    assert {"off": ratio == 1, "light": 0.6 < ratio < 0.9, "strong": ratio < 0.6}[level], ratio
+    assert np.array_equal(denoised_images(clean, level), clean)
 
 
 def test_an_unknown_level_is_refused_before_the_file_is_opened(tmp_path: Path) -> None:
