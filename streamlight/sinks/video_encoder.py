@@ -25,6 +25,11 @@ _REFUSED_PARAMETER = re.compile(r"(Error parsing option|Unknown option|Bad value
 """How x264, x265 and SVT-AV1 log a parameter of their own that they go on without."""
 
 
+_NOT_REORDERED = 2
+"""Pictures among which none can be decoded before an earlier one. Of so few, x265 (4.2) takes the
+decoding times from memory that it has not initialised: it knows its delay by the third picture."""
+
+
 @dataclass(frozen=True, slots=True)
 class VideoFormat:
     """What the encoder is told of its pictures.
@@ -69,6 +74,7 @@ class VideoEncoder:
         """
         self._picture = picture
         self._durations: dict[int, int] = {}
+        self._pictures = 0
         stream = _add_stream(container, encoding, picture.rate)
         context = stream.codec_context
         stream.width, stream.height = picture.size
@@ -107,13 +113,18 @@ class VideoEncoder:
         picture.colorspace, picture.color_range = color.matrix, color.range
         picture.color_primaries, picture.color_trc = color.primaries, color.transfer
         picture.duration = duration
+        self._pictures += 1
         if picture.pts is not None:
             self._durations[picture.pts] = duration
         return self._timed(self.stream.encode(picture))
 
     def flush(self) -> list[av.Packet[Any]]:
         """Return the packets that the encoder still holds."""
-        return self._timed(self.stream.encode(None))
+        packets = self._timed(self.stream.encode(None))
+        if self._pictures <= _NOT_REORDERED:
+            for packet in packets:
+                packet.dts = packet.pts
+        return packets
 
     def _timed(self, packets: list[av.Packet[Any]]) -> list[av.Packet[Any]]:
         for packet in packets:

@@ -20,7 +20,7 @@ from fidelity import (
 
 from streamlight.color import ColorSpec, Matrix, Range
 from streamlight.errors import SinkError
-from streamlight.sinks import FileSink
+from streamlight.sinks import EncoderOptions, FileSink
 from streamlight.sources import FileSource
 
 pytestmark = needs_ffmpeg
@@ -55,6 +55,22 @@ def test_every_frame_is_written_at_its_time(
     before, after = Probe(clip), Probe(target)
     assert_same_times(before, after)
     assert numbers_of(target) == numbers_of(clip)
+
+
+@pytest.mark.parametrize("frames", [1, 2])
+@pytest.mark.parametrize("container", ["out.mp4", "out.mkv"])
+def test_a_hevc_video_of_few_frames_starts_when_it_should(
+    tmp_path: Path, container: str, frames: int
+) -> None:
+    clip = make_clip(tmp_path / "clip.mp4", frames=frames)
+    hevc = EncoderOptions(codec="hevc", encoder="libx265", preset="medium")
+    for attempt in range(10):  # what is not initialised is right now and then
+        target = tmp_path / f"{attempt}-{container}"
+        copy_clip(clip, target, hevc)
+        assert_same_times(Probe(clip), Probe(target))
+        with av.open(str(target)) as file:
+            times = [(p.pts, p.dts) for p in file.demux(video=0) if p.size]
+        assert all(dts in (pts, None) for pts, dts in times), times  # Matroska has no dts
 
 
 @pytest.mark.parametrize("container", ["out.mp4", "out.mkv"])
