@@ -141,8 +141,8 @@ def train(
         _option(
             "--without",
             metavar="STEP,...",
-            help="Steps of the synthesis and terms of the loss to leave out: clip, uneven, noise, "
-            "agreement, ...",
+            help="Steps of the synthesis, terms of the loss and settings of the optimiser to leave "
+            "out: clip, uneven, noise, agreement, ema, ...",
             panel=_PAIRS,
         ),
     ] = "",

@@ -1,6 +1,7 @@
 """How to train, as data: what a run consists of, and the two presets."""
 
 from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 from streamlight.errors import UsageError
 from streamlight.training.recipes import DEFAULT, PAPER, STEPS, Recipe
@@ -86,12 +87,14 @@ class TrainingOptions:
     minutes: float | None = None
 
     def without(self, *names: str) -> "TrainingOptions":
-        """Leave out steps of the recipe, terms of the loss and "zooms", for an ablation.
+        """Leave out steps of the recipe, terms of the loss and other departures from the paper.
+
+        For an ablation; the others are `OTHER_DEPARTURES`.
 
         Raises:
             UsageError: there is none of that name.
         """
-        known = (*STEPS, *LOSS_TERMS, "zooms")
+        known = (*STEPS, *LOSS_TERMS, *OTHER_DEPARTURES)
         for name in names:
             if name not in known:
                 raise UsageError(f"--without {name}: choose among {', '.join(known)}")
@@ -99,21 +102,21 @@ class TrainingOptions:
             self,
             recipe=self.recipe.without(*(name for name in names if name in STEPS)),
             loss=self.loss.without(*(name for name in names if name in LOSS_TERMS)),
-            zooms=(1,) if "zooms" in names else self.zooms,
+            **{name: OTHER_DEPARTURES[name] for name in names if name in OTHER_DEPARTURES},
         )
 
 
+OTHER_DEPARTURES: dict[str, Any] = {
+    "zooms": (1,),
+    "schedule": "paper",
+    "weight_decay": 0.0,
+    "ema": 0.0,
+    "clip_norm": 0.0,
+}
+"""What the paper does not have or has otherwise, and its value there."""
+
 PRESETS = {
     "default": TrainingOptions(),
-    "paper": TrainingOptions(
-        recipe=PAPER,
-        zooms=(1,),
-        loss=LossWeights(),
-        schedule="paper",
-        rate=1e-3,
-        weight_decay=0.0,
-        ema=0.0,
-        clip_norm=0.0,
-    ),
+    "paper": TrainingOptions(recipe=PAPER, loss=LossWeights(), rate=1e-3, **OTHER_DEPARTURES),
 }
 """What works best here, and what the paper says (its section III)."""

@@ -102,8 +102,9 @@ def test_dark_pictures_have_8_bits() -> None:
 def test_a_step_left_out_leaves_the_others_as_they_were() -> None:
     assert DEFAULT.without("clip", "jpeg") == replace(DEFAULT, clip=0, jpeg=0)
     assert DEFAULT.without("deepen") == replace(DEFAULT, deepen=(1.0, 1.0))
-    options = PRESETS["default"].without("clip", "agreement", "zooms")
-    assert options.zooms == (1,)
+    options = PRESETS["default"].without("clip", "agreement", "zooms", "schedule", "ema")
+    assert (options.zooms, options.schedule, options.ema) == ((1,), "paper", 0)
+    assert options.clip_norm == PRESETS["default"].clip_norm
     assert options.recipe == replace(DEFAULT, clip=0)
     assert options.loss == replace(PRESETS["default"].loss, agreement=0)
     with pytest.raises(UsageError, match=r"--without fog: choose among .*clip.*h264.*overall"):
