@@ -18,7 +18,7 @@ from streamlight.cli.camera_options import OPTIONS, camera_spec, say_value
 from streamlight.cli.toml_lines import Place, lines_of
 from streamlight.errors import ModelError, UsageError
 from streamlight.models.own import find_model
-from streamlight.urls import mask_text
+from streamlight.urls import hide, mask_text
 from streamlight.web.settings import TOKEN_VARIABLE, WebSettings
 
 _VARIABLE = re.compile(r"\$\{(\w*)\}")
@@ -275,6 +275,9 @@ class _Reader:
                 return None
         if missing:
             return None
+        if "://" in value:
+            for name in names:
+                hide(self.variables[name])
         return _VARIABLE.sub(lambda match: self.variables[match[1]], value)
 
     def _unknown(self, place: Place, key: str, names: tuple[str, ...]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -28,7 +29,12 @@ from streamlight.urls import mask_text
 MOST_BYTES = 8_000_000
 """Of the packets that wait for a slow network."""
 
-_PERMANENT = ("401", "403", "unauthorized", "forbidden", "protocol not found", "invalid argument")
+_PERMANENT = re.compile(
+    r"unauthorized|forbidden|(?:failed|error|returned):? 40[13]\b"
+    r"|protocol not found|invalid argument",
+    re.IGNORECASE,
+)
+_URL = re.compile(r"\S+://\S+")
 
 
 class ConnectionLostError(SinkError):
@@ -236,7 +242,8 @@ class StreamConnection:
                 reason = json.loads(line).get("failed")
                 if reason:
                     text = mask_text(reason)
-                    is_permanent = any(word in text.lower() for word in _PERMANENT)
+                    # a host or a port may look like a reason
+                    is_permanent = _PERMANENT.search(_URL.sub("", text)) is not None
                     return ConnectionLostError(text, is_permanent and is_connecting)
         seconds = self._limits.connect_s if is_connecting else self._limits.stall_s
         return ConnectionLostError(f"no answer for {seconds:g} s")

@@ -94,7 +94,9 @@ class StreamTarget:
         if _is_playlist(text):
             path = Path(text)
             flags = {"hls_flags": "+delete_segments+independent_segments+program_date_time"}
-            options = {**_HLS.options, **flags}
+            # libav's own names would be those of another playlist: cam1.ts of cam and of cam1
+            parts = {"hls_segment_filename": f"{path.with_suffix('')}-%d.ts"}
+            options = {**_HLS.options, **flags, **parts}
             return cls(str(path), str(path), "hls", _HLS.sound, options, path.parent)
         kind = _KINDS.get(_scheme(text))
         if kind is None:

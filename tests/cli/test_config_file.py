@@ -176,6 +176,8 @@ def test_secrets_come_from_the_environment_and_are_never_told(config: Path) -> N
     camera = read(config, text, **variables).cameras[0]
     assert camera.source.address == "rtsp://u:hunter2@cam/x"
     assert "hunter2" not in camera.source.name
+    in_path = text.replace("u:${PASSWORD}@cam/x", "cam/${PASSWORD}/x")
+    assert read(config, in_path, **variables).cameras[0].source.name == "rtsp://cam/***/x"
     assert faults(config, text) == ["3: source: the environment variable PASSWORD is not set"]
     told = faults(config, text + "segment = '${PASSWORD}'\n", **variables)
     assert told == ["4: segment: makes no sense once its variables are filled in"]

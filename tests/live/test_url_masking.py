@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from streamlight.urls import MaskingFilter, mask_text, mask_url
+from streamlight.urls import MaskingFilter, hide, mask_text, mask_url
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,19 @@ from streamlight.urls import MaskingFilter, mask_text, mask_url
         ("srt://h:9000?streamid=publish:cam:u:p", "srt://h:9000?streamid=***"),
         ("srt://h:9000?streamid=#!::u=admin,s=x&a=b", "srt://h:9000?streamid=***&a=b"),
         ("rtmp://a.example/live2/abcd-efgh-ijkl-mnop", "rtmp://a.example/live2/***"),
+        (
+            "rtsp://dvr:554/user=admin_password=tlJw_bo6_channel=1_stream=0.sdp?real_stream",
+            "rtsp://dvr:554/user=***_password=***_channel=1_stream=0.sdp?real_stream",
+        ),
+        ("rtsp://dvr/user=me&password=&channel=1", "rtsp://dvr/user=***&password=***&channel=1"),
+        (
+            "http://cam/l.cgi?loginuse=me&loginpas=s3&a=1",
+            "http://cam/l.cgi?loginuse=***&loginpas=***&a=1",
+        ),
+        ("http://cam/video?u=me&p=s3", "http://cam/video?u=***&p=***"),
+        ("rtsps://h:7441/aBcDeF0123456789?enableSrtp", "rtsps://h:7441/***?enableSrtp"),
+        ("rtsp://cam/Streaming/Channels/101", "rtsp://cam/Streaming/Channels/101"),
+        ("rtsp://cam/h264Preview_01_main", "rtsp://cam/h264Preview_01_main"),
         ("rtmp://127.0.0.1/live/cam", "rtmp://127.0.0.1/live/cam"),
         ("/home/me/a clip?token=1.mp4", "/home/me/a clip?token=1.mp4"),
     ],
@@ -66,3 +79,11 @@ def test_a_log_record_is_masked_with_its_arguments_and_exception() -> None:
     shown = logging.Formatter().format(record)
     assert "secret" not in shown
     assert "opening rtsp://***@a/1" in shown and "cannot open rtsp://***@a/1" in shown
+
+
+def test_what_is_hidden_is_not_shown_wherever_it_stands() -> None:
+    for value in ("tlJwbo6", "abc", "rtsp://u:p@camera/1"):
+        hide(value)
+    assert mask_url("http://camera/tlJwbo6/video") == "http://camera/***/video"
+    assert mask_text("camera tlJwbo6 is abc") == "camera *** is abc"
+    assert mask_text("rtsp://u:p@camera/1") == "rtsp://***@camera/1"

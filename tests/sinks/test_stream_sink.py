@@ -6,6 +6,7 @@ import contextlib
 import json
 import logging
 import os
+import re
 import shutil
 import signal
 import socket
@@ -272,7 +273,8 @@ def test_hls_is_a_folder_that_ffprobe_reads(tmp_path: Path) -> None:
     text = playlist.read_text()
     assert text.count("#EXTINF:2.0") == 1
     assert "#EXT-X-ENDLIST" in text
-    assert list(playlist.parent.glob("*.ts"))
+    assert all(re.fullmatch(r"index-\d+", part.stem) for part in playlist.parent.glob("*.ts"))
+    assert "index-0.ts" in text
 
 
 # A network that fails
@@ -370,6 +372,14 @@ def test_after_so_many_attempts_it_fails() -> None:
     with pytest.raises(SinkError, match=r"^tcp://127\.0\.0\.1:\d+: Connection refused$"):
         stream(sink, 1000, pause_s=0.01)
     assert sink.state.phase is LivePhase.FAILED
+    sink.finish()
+
+
+def test_a_port_that_looks_like_a_reason_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+    sink = make_sink("rtmp://127.0.0.1:14010/live/x", max_retries=1)  # nobody listens there
+    with pytest.raises(SinkError, match="Connection refused"):
+        stream(sink, 1000, pause_s=0.01)
+    assert "trying again" in caplog.text
     sink.finish()
 
 
