@@ -16,6 +16,7 @@ import av.error
 import av.logging
 
 from streamlight.errors import SourceError
+from streamlight.sources.libav_log import libav_log
 
 _SYSFS = Path("/sys/class/video4linux")
 _DEV = Path("/dev")
@@ -103,15 +104,10 @@ def _v4l2_cameras() -> list[CameraInfo]:
 
 def _mode_log(device: str) -> str:
     """Return what libavdevice logs of a camera's formats; it has no other way to ask."""
-    level = av.logging.get_level()
-    av.logging.set_level(av.logging.INFO)
-    try:
-        # It ends with an error by design.
-        with av.logging.Capture() as logs, contextlib.suppress(av.error.FFmpegError):
+    with libav_log(av.logging.INFO, of_all_threads=True) as entries:
+        with contextlib.suppress(av.error.FFmpegError):  # it ends with an error by design
             av.open(device, format="v4l2", options={"list_formats": "all"}).close()
-        return "".join(message for _, _, message in logs)
-    finally:
-        av.logging.set_level(level)
+        return "".join(message for _, _, message in entries)
 
 
 def parse_modes(log: str) -> tuple[CameraMode, ...]:

@@ -24,7 +24,7 @@ from streamlight.errors import SourceError, UnsupportedSourceError
 from streamlight.facts import ChapterFacts
 from streamlight.sources.opening import (
     choose_video,
-    open_input,
+    opened_input,
     packets_of,
     undo_guessed_delay,
 )
@@ -172,7 +172,7 @@ def read_content(
         UnsupportedSourceError: there is no video in it.
     """
     path = Path(path)
-    with open_input(path) as container:
+    with opened_input(path) as container:
         video = choose_video(container)
         if video is None or video.codec_context is None:
             raise UnsupportedSourceError(f"{path}: there is no video in it that can be decoded")
@@ -298,7 +298,7 @@ def frame_views(
     Raises:
         SourceError: it cannot be read.
     """
-    with open_input(path) as container:
+    with opened_input(path) as container:
         video = choose_video(container)
         if video is None or video.codec_context is None:
             raise UnsupportedSourceError(f"{path}: there is no video in it that can be decoded")

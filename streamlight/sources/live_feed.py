@@ -19,6 +19,7 @@ from streamlight.sources.live_failures import Cause, LiveError, failure
 from streamlight.sources.live_options import LiveOptions, open_options
 from streamlight.sources.live_reader import Arrival, Reader
 from streamlight.sources.live_sound import LiveSound
+from streamlight.sources.opening import close_input
 from streamlight.sources.srt import SrtBridge
 from streamlight.urls import mask_url
 
@@ -121,7 +122,7 @@ class StreamFeed:
 
     def close(self) -> None:
         """Close the connection."""
-        self._container.close()
+        close_input(self._container)
         self._close_bridge()
 
     def _open(self, options: LiveOptions) -> av.container.InputContainer:

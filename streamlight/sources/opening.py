@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,32 @@ def open_input(path: Path, hwaccel: HWAccel | None = None) -> av.container.Input
         raise SourceError(
             f"{path}: not a video, or damaged beyond reading ({error.strerror})"
         ) from error
+
+
+@contextmanager
+def opened_input(path: Path) -> Iterator[av.container.InputContainer]:
+    """Open a file for a block, and close it by `close_input`.
+
+    Raises:
+        SourceError: as of `open_input`.
+    """
+    container = open_input(path)
+    try:
+        yield container
+    finally:
+        close_input(container)
+
+
+def close_input(container: av.container.InputContainer) -> None:
+    """Close a container after the threads of its decoders have come to rest.
+
+    PyAV (18.1) frees a decoder with Python's lock held, and waits for its threads; one that has
+    something to log just then waits for the lock, and both for ever (`libav_log`).
+    """
+    for video in container.streams.video:
+        if video.codec_context is not None:
+            video.codec_context.flush_buffers()  # waits without the lock
+    container.close()
 
 
 def choose_video(container: av.container.InputContainer) -> VideoStream | None:

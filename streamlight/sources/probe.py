@@ -24,7 +24,7 @@ from streamlight.frame import Image
 from streamlight.sources.chroma import chroma_location_of
 from streamlight.sources.hdr import hdr_of
 from streamlight.sources.luma import judge_brightness
-from streamlight.sources.opening import choose_video, open_input, packets_of
+from streamlight.sources.opening import choose_video, opened_input, packets_of
 from streamlight.sources.sampling import first_frame, sample_frames, view_of
 from streamlight.sources.side_data import display_matrix_of
 from streamlight.sources.timing import timing_of
@@ -84,7 +84,7 @@ def probe_video(path: str | Path, *, deep: bool = False) -> FileFacts:
         SourceError: it cannot be opened.
     """
     path = Path(path)
-    with open_input(path) as container:
+    with opened_input(path) as container:
         video = choose_video(container)
         findings = _Findings()
         problems = []
@@ -138,7 +138,7 @@ def _read_some(container: av.container.InputContainer, video: VideoStream) -> _F
 
 def _first_of(container: av.container.InputContainer) -> list[av.VideoFrame]:
     """Decode the first picture of a file that cannot be sought in."""
-    with open_input(Path(container.name)) as again:
+    with opened_input(Path(container.name)) as again:
         video = choose_video(again)
         frame = first_frame(again, video) if video is not None else None
         return [] if frame is None else [frame]

@@ -16,7 +16,7 @@ from streamlight.sources.damage import Damage
 from streamlight.sources.decoding import decoded
 from streamlight.sources.head import Head
 from streamlight.sources.nvdec import HardwareDecoder
-from streamlight.sources.opening import choose_video, open_input
+from streamlight.sources.opening import choose_video, close_input, open_input
 from streamlight.sources.packets import PacketReader
 from streamlight.sources.side_streams import SideStreams
 from streamlight.sources.window import Window
@@ -125,7 +125,7 @@ class Reading:
 
     def close(self) -> None:
         """Close the file."""
-        self.container.close()
+        close_input(self.container)
 
     @property
     def rate(self) -> Fraction | None:
