@@ -1,4 +1,7 @@
-"""Ctrl-C and its kin: the first asks to finish cleanly, the next one interrupts."""
+"""Ctrl-C and its kin: the first asks to finish cleanly, the next one interrupts.
+
+What does not even hear the interruption, such as a codec that never returns, is left soon after.
+"""
 
 import os
 import signal
@@ -8,10 +11,14 @@ from types import FrameType, TracebackType
 from typing import Any, Self
 
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
+_GRACE_S = 3.0
+"""How long an interruption may take to clean up."""
 
 
 class StopSignals:
-    """While in its `with` block, the first signal sets `stop`; later ones raise.
+    """While in its `with` block, the first signal sets `stop`; later ones raise KeyboardInterrupt.
+
+    If that does not end the block in 3 s, the process ends, without its hidden partial files.
 
     A signal that the parent process has set to be ignored (nohup, background jobs) stays ignored.
 
@@ -31,6 +38,7 @@ class StopSignals:
         self.received: signal.Signals | None = None
         self._notice = notice
         self._replaced: dict[signal.Signals, Any] = {}
+        self._is_left = threading.Event()
 
     @property
     def exit_code(self) -> int:
@@ -52,11 +60,13 @@ class StopSignals:
         trace: TracebackType | None,
     ) -> None:
         """Restore what was there before."""
+        self._is_left.set()
         for number, handler in self._replaced.items():
             signal.signal(number, handler)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.received is not None:
+            threading.Thread(target=self._end_process, daemon=True).start()
             raise KeyboardInterrupt
         self.received = signal.Signals(number)
         self.stop.set()
@@ -65,3 +75,10 @@ class StopSignals:
             after_bar = "\n" if os.isatty(2) else ""
             with suppress(OSError):
                 os.write(2, f"{after_bar}{self._notice}\n".encode())
+
+    def _end_process(self) -> None:
+        if not self._is_left.wait(_GRACE_S):
+            from streamlight.sinks.partial import discard_hidden  # imports av
+
+            discard_hidden()
+            os._exit(self.exit_code)

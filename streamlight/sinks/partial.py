@@ -8,6 +8,8 @@ from pathlib import Path
 from streamlight.errors import SinkError
 
 _NUMBERS = itertools.count(1)
+_hidden: set[Path] = set()
+"""Hidden files of this process that have neither got their name nor been removed."""
 
 
 class PartialFile:
@@ -50,6 +52,8 @@ class PartialFile:
             self.path.touch()
         except OSError as error:
             raise SinkError(f"{target}: cannot write there ({error.strerror})") from error
+        if path is None:
+            _hidden.add(self.path)
 
     def commit(self) -> None:
         """Give the file its name, replacing what bears it.
@@ -61,7 +65,16 @@ class PartialFile:
             self.path.replace(self.target)
         except OSError as error:
             raise SinkError(f"{self.target}: cannot be renamed ({error.strerror})") from error
+        _hidden.discard(self.path)
 
     def discard(self) -> None:
         """Remove the file; nothing happens if it is gone."""
         self.path.unlink(missing_ok=True)
+        _hidden.discard(self.path)
+
+
+def discard_hidden() -> None:
+    """Remove the hidden files of a process that ends without coming to `discard`."""
+    for path in tuple(_hidden):
+        with suppress(OSError):
+            path.unlink(missing_ok=True)

@@ -2,7 +2,9 @@
 
 import signal
 import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -127,3 +129,32 @@ def test_no_file_is_kept_when_no_frame_was_done(tmp_path: Path) -> None:
     result = enhance_file(clip, target, backend="openvino", stop=stop, keep_partial=True)
     assert (result.output, result.report.frames_out) == (None, 0)
     assert {path.name for path in tmp_path.iterdir()} == {"night.mp4"}
+
+
+_STUCK = """
+import sys, threading
+from pathlib import Path
+from streamlight.cli.signals import StopSignals
+from streamlight.sinks.partial import PartialFile
+
+with StopSignals(threading.Event()):
+    PartialFile(Path(sys.argv[1]), overwrite=False)
+    print("begun", flush=True)
+    try:
+        threading.Event().wait()
+    finally:
+        threading.Event().wait()  # as a codec that never returns
+"""
+
+
+def test_what_does_not_hear_the_second_signal_is_left_without_its_file(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", _STUCK, str(tmp_path / "out.mp4")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stdout.readline() == "begun\n"
+        assert list(tmp_path.iterdir())
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.3)
+        assert process.poll() is None
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 128 + signal.SIGTERM
+    assert not list(tmp_path.iterdir())
