@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+
+logger = logging.getLogger(__name__)
+
 JUMP_AHEAD_S = 3.0
 """A source's clock that gains this much on the wall clock from one frame to the next has jumped."""
 
 JUMP_BACK_S = 0.2
 """Less is a matter of the order of frames, or of a first RTCP report."""
+
+SOUND_APART_S = 10.0
+"""Sound further than this from its picture is of another clock: they are sent within some seconds
+of each other, also where pieces of several seconds hold first the one and then the other."""
 
 
 class LiveClock:
@@ -20,19 +28,27 @@ class LiveClock:
     Not thread-safe: one thread reads a connection.
     """
 
-    def __init__(self, origin: float | None = None, not_before_s: float = 0.0) -> None:
+    def __init__(
+        self,
+        origin: float | None = None,
+        not_before_s: float = 0.0,
+        name: str = "the source",
+    ) -> None:
         """Prepare for one connection.
 
         Args:
             origin: `time.monotonic()` at the zero of the timeline; None to put it at the first
                 frame of this connection.
             not_before_s: the first frame is shown no earlier than this, in seconds.
+            name: of the source, for the log.
         """
         self._origin = origin
         self._not_before_s = not_before_s
+        self._name = name
         self._offset_s: float | None = None
         self._last: tuple[float, float] | None = None  # captured_at, time_s
         self._last_source_s: float | None = None
+        self._is_sound_told = False
 
     def picture_time_s(self, source_s: float | None, captured_at: float) -> float:
         """Place a frame on the timeline.
@@ -54,9 +70,33 @@ class LiveClock:
         self._last = captured_at, time_s
         return time_s
 
-    def sound_time_s(self, source_s: float) -> float | None:
-        """Place sound on the timeline; None as long as there was no frame to go by."""
-        return None if self._offset_s is None else source_s + self._offset_s
+    def sound_time_s(self, source_s: float, captured_at: float) -> float | None:
+        """Place sound on the timeline.
+
+        Args:
+            source_s: its time by the source's clock, in seconds.
+            captured_at: `time.monotonic()` when it came.
+
+        Returns:
+            Seconds on the timeline. None as long as there was no frame to go by, and where it lies
+            more than `SOUND_APART_S` before the newest frame, or after where one would lie now:
+            its clock has jumped, and the picture's has not.
+        """
+        if self._offset_s is None or self._last is None:
+            return None
+        time_s = source_s + self._offset_s
+        earliest_s, latest_s = self._last[1], self._wall_time_s(captured_at)
+        if earliest_s - SOUND_APART_S <= time_s <= latest_s + SOUND_APART_S:
+            return time_s
+        if not self._is_sound_told:
+            self._is_sound_told = True
+            logger.warning(
+                "%s: the clock of the sound is %.0f s off that of the picture; "
+                "such sound is left out",
+                self._name,
+                time_s - latest_s,
+            )
+        return None
 
     def _wall_time_s(self, captured_at: float) -> float:
         if self._last is not None:

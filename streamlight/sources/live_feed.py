@@ -105,7 +105,7 @@ class StreamFeed:
                     return
                 if packet.stream_index != self._video.index:
                     if self._track:
-                        self._track.put(packet, self._clock)
+                        self._track.put(packet, self._clock, captured_at)
                     continue
                 for picture in self._decode(packet):
                     source_s = self._source_time_s(picture)

@@ -47,8 +47,32 @@ def test_frames_that_come_late_together_keep_their_times() -> None:
 
 def test_sound_keeps_its_distance_to_the_picture() -> None:
     clock = LiveClock(origin=0.0)
-    assert clock.sound_time_s(9.9) is None
+    assert clock.sound_time_s(9.9, 2.9) is None
     clock.picture_time_s(10.0, 3.0)
-    assert clock.sound_time_s(10.02) == pytest.approx(3.02)
+    assert clock.sound_time_s(10.02, 3.0) == pytest.approx(3.02)
     clock.picture_time_s(99.0, 3.5)
-    assert clock.sound_time_s(98.98) == pytest.approx(3.48)
+    assert clock.sound_time_s(98.98, 3.5) == pytest.approx(3.48)
+
+
+@pytest.mark.parametrize("jump_s", [-40_000.0, -20.0, 20.0, 95_443.7])
+def test_sound_whose_clock_jumps_before_the_picture_is_left_out_until_it_follows(
+    jump_s: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = LiveClock(origin=0.0, name="door")
+    clock.picture_time_s(10.0, 3.0)
+    assert clock.sound_time_s(10.02 + jump_s, 3.02) is None
+    assert clock.sound_time_s(10.04 + jump_s, 3.04) is None
+    clock.picture_time_s(10.08 + jump_s, 3.08)
+    assert clock.sound_time_s(10.06 + jump_s, 3.08) == pytest.approx(3.06)
+    assert [record.message for record in caplog.records] == [
+        f"door: the clock of the sound is {jump_s:.0f} s off that of the picture; "
+        "such sound is left out"
+    ]
+
+
+def test_sound_between_rare_pictures_and_after_a_stall_is_placed() -> None:
+    clock = LiveClock(origin=0.0)
+    clock.picture_time_s(10.0, 0.0)
+    for waited_s in (4.9, 19.9):
+        assert clock.sound_time_s(10.0 + waited_s, waited_s) == pytest.approx(waited_s)
+    assert clock.sound_time_s(10.02, 30.0) == pytest.approx(0.02)
