@@ -88,6 +88,7 @@ class StreamFeed:
         self._duration_s = (self._container.duration or 0) / av.time_base
         self._has_clock = not formats & _CLOCKLESS
         self._pace = _Pace() if self._duration_s or formats & _SEGMENTED else None
+        clock.checks_rate = self._pace is None
 
     def arrivals(self) -> Iterator[Arrival]:
         """Yield the pictures as they come, until a recording is over.
