@@ -69,7 +69,12 @@ class LiveSound:
                 self._is_chosen = True
                 if stream is not None:
                     self._copy_parameters(stream)
-            if stream is None or not self.streams:
+            if stream is None:
+                return None
+            if not self.streams:
+                logger.warning(
+                    "there is sound only since the reconnect (%s); it is left out", describe(stream)
+                )
                 return None
             if _parameters(stream) != _parameters(self.streams[0]):
                 logger.warning(

@@ -117,8 +117,13 @@ def test_other_parameters_are_silent(stream: AudioStream, tmp_path: Path) -> Non
     assert sound.begin(stream, 3) is not None
 
 
-def test_a_source_without_sound_at_first_stays_without(stream: AudioStream) -> None:
+def test_a_source_without_sound_at_first_stays_without_and_says_so(
+    stream: AudioStream, caplog: pytest.LogCaptureFixture
+) -> None:
     sound = LiveSound()
     assert sound.begin(None, 1) is None
+    assert not caplog.messages
     assert sound.begin(stream, 2) is None
     assert sound.streams == []
+    (message,) = caplog.messages
+    assert message.startswith("there is sound only since the reconnect (")
