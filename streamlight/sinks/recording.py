@@ -57,6 +57,11 @@ def check_target(target: Path) -> None:
         raise SinkError(f"{target}: no such folder; create it with mkdir -p {folder}")
     if not os.access(folder, os.W_OK):
         raise SinkError(f"{target}: the folder {folder} cannot be written to")
+    name = datetime.now().strftime(target.name)
+    if Path(name).name != name:
+        raise SinkError(
+            f"{target}: its name would be {name}, with a folder in it; choose other % codes"
+        )
 
 
 class RecordingSink:
