@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,10 @@ from typer.testing import CliRunner
 
 import streamlight
 from streamlight.cli import app
+from streamlight.color import ColorSpec
 from streamlight.errors import SinkError
+from streamlight.frame import Frame, StreamInfo
+from streamlight.sinks.recording import RecordingSink
 
 IS_ROOT = os.geteuid() == 0
 UMOUNT = shutil.which("umount") or ""
@@ -166,3 +170,19 @@ def test_of_several_files_those_that_fit_are_written(
     assert FULL in "".join(lines)
     assert [name for name in names(folder) if "noise" in name] == []
     assert len(names(folder)) == 1
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".ts"])
+def test_a_recording_of_which_nothing_fits_leaves_no_file(
+    small_disk: Callable[[int], Path], suffix: str
+) -> None:
+    folder = small_disk(4)
+    (folder / "other.txt").write_bytes(bytes(4096))
+    tick = Fraction(1, 25)
+    info = StreamInfo(320, 240, 1 / tick, tick, ColorSpec(), is_live=True)
+    with RecordingSink(folder / f"cam{suffix}", info) as sink:
+        with pytest.raises(SinkError, match=r"the disk is full; nothing is kept$"):
+            for index in range(100):
+                sink.write(Frame(noise(index, 320, 240), index, tick, index))
+        assert sink.files == []
+    assert names(folder) == ["other.txt"]

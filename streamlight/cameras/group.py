@@ -13,6 +13,7 @@ from streamlight.backends import BackendInfo, choose
 from streamlight.backends.hot_swap import Swap, swaps_of
 from streamlight.backends.shared import SharedBackend
 from streamlight.cameras.camera import Camera, MessageCallback, StateCallback
+from streamlight.cameras.outputs import place_of
 from streamlight.cameras.spec import CameraSpec
 from streamlight.errors import UsageError
 from streamlight.models.spec import ModelSpec
@@ -38,10 +39,7 @@ def check_together(specs: Sequence[CameraSpec]) -> None:
         if spec.name.casefold() in names:
             raise UsageError(f"camera {spec.name}: the name is taken twice; choose another")
         names.add(spec.name.casefold())
-        targets = [
-            target if "://" in target else str(Path(target).absolute())
-            for target in spec.outputs.targets
-        ]
+        targets = [place_of(target) for target in spec.outputs.targets]
         if spec.outputs.has_virtual_camera:
             targets.append("the virtual camera")
         for target in targets:

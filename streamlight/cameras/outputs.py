@@ -49,9 +49,15 @@ class OutputSpec:
         Raises:
             UsageError: it does.
         """
-        for target in self.targets:
-            if self.targets.count(target) > 1:
+        places = [place_of(target) for target in self.targets]
+        for target, place in zip(self.targets, places, strict=True):
+            if places.count(place) > 1:
                 raise UsageError(f"-o {mask_url(target)}: is given twice")
+
+
+def place_of(target: str) -> str:
+    """Return what is the same for all ways to write one output."""
+    return target if "://" in target else str(Path(target).resolve())
 
 
 def check_outputs(spec: OutputSpec) -> None:
@@ -85,7 +91,7 @@ class LiveOutputs:
         self._spec = spec
         self._continues = continues
         self._recordings: list[RecordingSink] = []
-        self._streams: list[StreamSink] = []
+        self._streams: dict[str, StreamSink] = {}
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
@@ -109,18 +115,18 @@ class LiveOutputs:
     @property
     def notes(self) -> list[str]:
         """What the user should know, such as sound that cannot be sent."""
-        sinks: list[RecordingSink | StreamSink] = [*self._recordings, *self._streams]
+        sinks: list[RecordingSink | StreamSink] = [*self._recordings, *self._streams.values()]
         return [note for sink in sinks for note in sink.notes]
 
     def stream_figures(self) -> dict[str, dict[str, Any]]:
         """Return what each stream has sent, by the name of its branch."""
         return {
-            f"stream {sink.target.name}": {
+            f"stream {name}": {
                 "frames_sent": sink.frames_sent,
                 "drops": sink.drops,
                 "reconnects": sink.reconnects,
             }
-            for sink in self._streams
+            for name, sink in self._streams.items()
         }
 
     def open(
@@ -175,13 +181,21 @@ class LiveOutputs:
         side: Side | None,
         on_state: Callable[[str, LiveState], None],
     ) -> None:
+        name = self._free_name(StreamTarget.parse(target).name)
         sink = StreamSink(
             target,
             info,
             side,
             encoding=self._spec.encoding,
-            on_state=lambda state: on_state(sink.target.name, state),
+            on_state=lambda state: on_state(name, state),
         )
         self._open.enter_context(sink)
-        self._streams.append(sink)
-        self.branches.append(Branch(f"stream {sink.target.name}", sink))
+        self._streams[name] = sink
+        self.branches.append(Branch(f"stream {name}", sink))
+
+    def _free_name(self, shown: str) -> str:
+        """Tell streams apart whose names differ only in what is masked."""
+        name, number = shown, 2
+        while name in self._streams:
+            name, number = f"{shown} ({number})", number + 1
+        return name

@@ -105,8 +105,7 @@ class FanOutSink:
             raise ValueError("a fan-out needs at least one sink")
         self._strict = strict
         self._finish_timeout_s = finish_timeout_s
-        self._on_failure = on_failure
-        self._workers = [_Worker(branch, self._take_failure) for branch in branches]
+        self._workers = [_Worker(branch, on_failure) for branch in branches]
         for worker in self._workers:
             worker.start()
 
@@ -157,29 +156,26 @@ class FanOutSink:
             worker.abort()
         for worker in self._workers:
             worker.join(1.0)
-
-    def _take_failure(self, worker: _Worker, error: BaseException) -> None:
-        logger.debug("%s failed", worker.name, exc_info=error)
-        if self._on_failure is not None:
-            self._on_failure(worker.name, error)
+            worker.error = None  # its traceback refers to all of this: no cycle keeps the encoders
 
     def _raise_failure(self) -> None:
         needed = [worker for worker in self._workers if not worker.is_optional] or self._workers
-        failures = [worker.failure for worker in needed if worker.failure is not None]
-        if failures and (self._strict or len(failures) == len(needed)):
+        failed = [worker for worker in needed if worker.error is not None]
+        if failed and (self._strict or len(failed) == len(needed)):
             # The first of a strict run, the last one where the others had failed before.
-            raise failures[0] if self._strict else failures[-1]
+            worker = failed[0] if self._strict else failed[-1]
+            if worker.error is not None:
+                raise worker.error
 
 
 class _Worker:
     """One sink, its thread and the channel between."""
 
-    def __init__(
-        self, branch: Branch, on_failure: Callable[[_Worker, BaseException], None]
-    ) -> None:
+    def __init__(self, branch: Branch, on_failure: FailureCallback | None) -> None:
         self.name = branch.name
         self.is_optional = branch.is_optional
-        self.failure: BaseException | None = None
+        self.failure: str | None = None
+        self.error: BaseException | None = None
         self._sink = branch.sink
         self._channel: Channel[Frame] = Channel(branch.capacity, branch.policy)
         self._on_failure = on_failure
@@ -226,8 +222,8 @@ class _Worker:
     def report(self) -> BranchReport:
         with self._lock:
             latency = self._latency.quantiles()
-        why = None if self.failure is None else str(self.failure)
-        return BranchReport(self.name, self._frames_out, self._channel.dropped, latency, why)
+        dropped = self._channel.dropped
+        return BranchReport(self.name, self._frames_out, dropped, latency, self.failure)
 
     def _run(self) -> None:
         try:
@@ -255,6 +251,8 @@ class _Worker:
         with self._lock:
             if self.failure is not None:
                 return False
-            self.failure = error
-        self._on_failure(self, error)
+            self.failure, self.error = str(error), error
+        logger.debug("%s failed", self.name, exc_info=error)
+        if self._on_failure is not None:
+            self._on_failure(self.name, error)
         return True

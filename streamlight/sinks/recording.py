@@ -57,6 +57,11 @@ def check_target(target: Path) -> None:
         raise SinkError(f"{target}: no such folder; create it with mkdir -p {folder}")
     if not os.access(folder, os.W_OK):
         raise SinkError(f"{target}: the folder {folder} cannot be written to")
+    name = datetime.now().strftime(target.name)
+    if Path(name).name != name:
+        raise SinkError(
+            f"{target}: its name would be {name}, with a folder in it; choose other % codes"
+        )
 
 
 class RecordingSink:
@@ -67,7 +72,7 @@ class RecordingSink:
     another file.
 
     Attributes:
-        files: those begun so far, in order.
+        files: those begun so far, in order; without those of which nothing came onto a full disk.
         frames_written: how many frames `write` took.
         notes: what the user should know, such as sound that a file cannot hold.
     """
@@ -147,13 +152,13 @@ class RecordingSink:
                 self._sound.extend(self._side.take())
             segment = self._segment
             if segment is not None and self._is_cut(segment, frame):
-                with _translated(segment.path):
+                with self._writing(segment.path):
                     segment.copy_sound(self._sound, frame.time_s)
                 self._close(segment)
                 segment = None
             if segment is None:
                 segment = self._begin(size_of(frame.image))
-            with _translated(segment.path):
+            with self._writing(segment.path):
                 segment.write(frame)
                 segment.copy_sound(self._sound, frame.time_s)
             self.frames_written += 1
@@ -169,7 +174,7 @@ class RecordingSink:
             if self._segment is not None:
                 if self._side is not None:
                     self._sound.extend(self._side.take())
-                with _translated(self._segment.path):
+                with self._writing(self._segment.path):
                     self._segment.copy_sound(self._sound, float("inf"))
                 self._close(self._segment)
 
@@ -206,7 +211,7 @@ class RecordingSink:
 
     def _begin(self, size: tuple[int, int]) -> _Segment:
         path = self._next_path()
-        with _translated(path):
+        with self._writing(path):
             container = av.open(
                 str(path),
                 "w",
@@ -228,8 +233,23 @@ class RecordingSink:
 
     def _close(self, segment: _Segment) -> None:
         self._segment = None
-        with _translated(segment.path):
+        with self._writing(segment.path):
             segment.close()
+
+    @contextmanager
+    def _writing(self, path: Path) -> Iterator[None]:
+        """Turn libav's errors into one that names the file and the remedy; leave no empty file."""
+        try:
+            yield
+        except av.error.FFmpegError as error:
+            with suppress(OSError):  # the error above is the one to report
+                if path.is_file() and not path.stat().st_size:
+                    path.unlink()
+                    self.files = [file for file in self.files if file != path]
+            if error.errno == errno.ENOSPC:
+                kept = "what was recorded so far can be played" if self.files else "nothing is kept"
+                raise SinkError(f"{path}: the disk is full; {kept}") from error
+            raise SinkError(f"{path}: writing failed ({error.strerror})") from error
 
     def _next_path(self) -> Path:
         name = self._target.name
@@ -304,16 +324,3 @@ class _Segment:
         # Whatever it says: the first error is the one to report.
         with suppress(av.error.FFmpegError, OSError, ValueError):
             self._container.close()
-
-
-@contextmanager
-def _translated(path: Path) -> Iterator[None]:
-    """Turn libav's errors into one that names the file and the remedy."""
-    try:
-        yield
-    except av.error.FFmpegError as error:
-        if error.errno == errno.ENOSPC:
-            raise SinkError(
-                f"{path}: the disk is full; what was recorded so far can be played"
-            ) from error
-        raise SinkError(f"{path}: writing failed ({error.strerror})") from error

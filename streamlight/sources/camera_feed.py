@@ -62,7 +62,7 @@ class CameraFeed:
         Raises:
             SourceError: the camera was unplugged, or fails.
         """
-        clock = LiveClock()
+        clock = LiveClock(name=self._device)
         try:
             for packet in self._container.demux(self._video):
                 captured_at = time.monotonic()

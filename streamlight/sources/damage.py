@@ -29,6 +29,7 @@ class Damage:
         packets_read: of the video.
         reached_s: end of the last packet of any stream, on the file's own clock.
         has_sought: whether packets were left out by seeking.
+        has_late_streams: whether streams began in the middle of the file, which PyAV cannot read.
         is_cut_off: whether the file ends before its end; known when it was read.
     """
 
@@ -46,6 +47,7 @@ class Damage:
         self.packets_read = 0
         self.reached_s = 0.0
         self.has_sought = False
+        self.has_late_streams = False
         self.is_cut_off = False
         self._path = path
         self._strict = strict

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -103,6 +104,8 @@ class FileSource:
         """
         self.path = Path(path)
         self.notes: list[str] = []
+        # No method of this object: no cycle keeps its decoders and their threads.
+        self._note = partial(_add_new, self.notes)
         self._steps = PictureSteps(deinterlace, denoise, filters, self._note)
         if hdr not in ("tonemap", "keep"):
             raise UsageError(f"--hdr {hdr}: choose one of tonemap, keep")
@@ -238,10 +241,6 @@ class FileSource:
         del first
         yield from self._pictures
 
-    def _note(self, note: str) -> None:
-        if note not in self.notes:
-            self.notes.append(note)
-
     def _begin(self, after: int | None = None, form: PictureForm | None = None) -> None:
         """Open the file and make its first picture; read all of it where skipping fails."""
         for may_skip in (True, False):
@@ -350,3 +349,8 @@ def _bits_of(format_: av.VideoFormat, is_mapped: bool) -> int:
     """Say how many bits a channel has; tone mapping needs more than 8 to show no steps."""
     bits = min(16, max(component.bits for component in format_.components))
     return max(10, bits) if is_mapped else bits
+
+
+def _add_new(notes: list[str], note: str) -> None:
+    if note not in notes:
+        notes.append(note)

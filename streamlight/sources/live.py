@@ -293,7 +293,8 @@ class LiveSource:
             stuck = f"{len(self._abandoned)} earlier connections are still stuck"
             raise LiveError(self.name, Cause.NO_ANSWER, stuck)
         self._generation += 1
-        reader = self._start_reader(self._generation, LiveClock(self._origin, self._frames.last_s))
+        clock = LiveClock(self._origin, self._frames.last_s, self.name)
+        reader = self._start_reader(self._generation, clock)
         self._reader = reader
         if self._stop.is_set():  # `interrupt` may have looked before there was a reader
             return None

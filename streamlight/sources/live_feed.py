@@ -89,6 +89,7 @@ class StreamFeed:
         self._duration_s = (self._container.duration or 0) / av.time_base
         self._has_clock = not formats & _CLOCKLESS
         self._pace = _Pace() if self._duration_s or formats & _SEGMENTED else None
+        clock.checks_rate = self._pace is None
 
     def arrivals(self) -> Iterator[Arrival]:
         """Yield the pictures as they come, until a recording is over.
@@ -106,7 +107,7 @@ class StreamFeed:
                     return
                 if packet.stream_index != self._video.index:
                     if self._track:
-                        self._track.put(packet, self._clock)
+                        self._track.put(packet, self._clock, captured_at)
                     continue
                 for picture in self._decode(packet):
                     source_s = self._source_time_s(picture)

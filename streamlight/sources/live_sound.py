@@ -69,7 +69,12 @@ class LiveSound:
                 self._is_chosen = True
                 if stream is not None:
                     self._copy_parameters(stream)
-            if stream is None or not self.streams:
+            if stream is None:
+                return None
+            if not self.streams:
+                logger.warning(
+                    "there is sound only since the reconnect (%s); it is left out", describe(stream)
+                )
                 return None
             if _parameters(stream) != _parameters(self.streams[0]):
                 logger.warning(
@@ -127,11 +132,11 @@ class SoundTrack:
         """Belong to the sound of a source."""
         self._sound = sound
 
-    def put(self, packet: av.Packet[Any], clock: LiveClock) -> None:
-        """Hand over a packet; those before the first picture are left out."""
+    def put(self, packet: av.Packet[Any], clock: LiveClock, captured_at: float) -> None:
+        """Hand over a packet that came at `captured_at`; what `clock` cannot place is left out."""
         if packet.pts is None or not packet.size:
             return
-        time_s = clock.sound_time_s(float(packet.pts * packet.time_base))
+        time_s = clock.sound_time_s(float(packet.pts * packet.time_base), captured_at)
         if time_s is not None:
             self._sound.put(self, packet, time_s)
 

@@ -13,6 +13,7 @@ import av
 import av.container
 import av.error
 from av.format import Flags
+from av.stream import Stream
 from av.video.stream import VideoStream
 
 from streamlight.errors import SourceError, UnsupportedSourceError
@@ -48,7 +49,6 @@ class PacketReader:
     Attributes:
         timeline: the jumps of the file's clock so far.
         has_skipped: whether packets of the video were left out that nobody asked for.
-        has_late_streams: whether streams began in the middle of the file, which PyAV cannot read.
     """
 
     def __init__(
@@ -71,13 +71,13 @@ class PacketReader:
         self._may_jump = bool(Flags(container.format.flags) & Flags.ts_discont)
         self.timeline = Timeline(self._may_jump)
         self.has_skipped = False
-        self.has_late_streams = False
         self._container = container
         self._video = video
         self._side = side
         self._damage = damage
         self._path = path
-        self._packets = self._demux()
+        # No generator of this object: no cycle keeps the decoder and its threads.
+        self._packets = _demux(container, [video, *side.streams], damage, path)
 
     def packets_for(self, moment_s: Fraction | None) -> Iterator[av.Packet[VideoStream]]:
         """Yield the video packets that are needed to decode everything from a moment on.
@@ -169,27 +169,6 @@ class PacketReader:
         )
         shift_packet(packet, offset)
 
-    def _demux(self) -> Iterator[av.Packet[Any]]:
-        """Yield every packet that holds something; go on after damage as long as more comes."""
-        failures = 0
-        while failures <= _UNREADABLE:
-            try:
-                for packet in self._container.demux(self._video, *self._side.streams):
-                    if packet.size or packet.dts is not None:
-                        failures = 0
-                        yield packet
-                    del packet
-                return
-            except IndexError:  # of PyAV, at the very end, where more streams than at the start
-                self.has_late_streams = True
-                return
-            except av.error.InvalidDataError as error:
-                failures += 1
-                if failures == 1:
-                    self._damage.skip_packet(error)
-            except av.error.FFmpegError as error:
-                raise SourceError(f"{self._path}: reading failed: {error.strerror}") from error
-
     def _seek(self, moment_s: Fraction) -> None:
         """Go to a key frame well before a moment, where the format has an index."""
         unit = self._video.time_base
@@ -204,6 +183,30 @@ class PacketReader:
         with suppress(av.error.FFmpegError):  # then it is read from the beginning
             self._container.seek(int(early_s / unit), stream=self._video)
             self._damage.has_sought = True
+
+
+def _demux(
+    container: av.container.InputContainer, streams: list[Stream], damage: Damage, path: Path
+) -> Iterator[av.Packet[Any]]:
+    """Yield every packet that holds something; go on after damage as long as more comes."""
+    failures = 0
+    while failures <= _UNREADABLE:
+        try:
+            for packet in container.demux(*streams):
+                if packet.size or packet.dts is not None:
+                    failures = 0
+                    yield packet
+                del packet
+            return
+        except IndexError:  # of PyAV, at the very end, where more streams than at the start
+            damage.has_late_streams = True
+            return
+        except av.error.InvalidDataError as error:
+            failures += 1
+            if failures == 1:
+                damage.skip_packet(error)
+        except av.error.FFmpegError as error:
+            raise SourceError(f"{path}: reading failed: {error.strerror}") from error
 
 
 class _GroupsOfPictures:

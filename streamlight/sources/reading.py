@@ -183,7 +183,7 @@ class Reading:
         """
         timeline = self._reader.timeline
         notes = timeline.notes + self.damage.notes(joints=len(timeline.jumps))
-        if self._reader.has_late_streams:
+        if self.damage.has_late_streams:
             notes.append("streams that begin in the middle of the file are not copied")
         if self.video.codec_context.sample_aspect_ratio != self._first_shape:
             notes.append("the shape of the pixels changes; that of the first ones is kept")

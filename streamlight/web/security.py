@@ -55,10 +55,11 @@ class Guard:
         self._app = app
         self._settings = settings
         self._secret = settings.secret
-        self._names = set(_LOCAL_NAMES) | {name.casefold() for name in settings.allowed_hosts}
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        self._names = {name.casefold() for name in (*_LOCAL_NAMES, host, *settings.allowed_hosts)}
         if not settings.is_local:
             computer = socket.gethostname().casefold()
-            self._names |= {settings.host.casefold(), computer, f"{computer}.local"}
+            self._names |= {computer, f"{computer}.local"}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer with why not."""

@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -14,9 +15,11 @@ from camera_parts import Told, spec, until
 
 from streamlight.backends import openvino as openvino_backend
 from streamlight.cameras.group import CameraGroup
-from streamlight.cameras.outputs import OutputSpec
+from streamlight.cameras.outputs import LiveOutputs, OutputSpec
 from streamlight.cameras.spec import CameraSpec
+from streamlight.color import ColorSpec
 from streamlight.errors import UsageError
+from streamlight.frame import StreamInfo
 from streamlight.sources.reconnect import LivePhase
 
 sys.path.append(str(Path(__file__).parents[1] / "live"))
@@ -184,5 +187,21 @@ def test_a_name_is_taken_once(camera: RtspServer) -> None:
     same = [spec("a", "a.mp4", outputs=outputs), spec("b", "b.mp4", outputs=outputs)]
     with pytest.raises(UsageError, match=r"camera b: .*a\.mkv is an output of a already"):
         CameraGroup(same)
+    same[1] = spec("b", "b.mp4", outputs=OutputSpec(targets=("sub/../a.mkv",)))
+    with pytest.raises(UsageError, match=r"camera b: .*a\.mkv is an output of a already"):
+        CameraGroup(same)
+    with pytest.raises(UsageError, match=r"-o sub/\.\./a\.mkv: is given twice"):
+        OutputSpec(targets=("sub/../a.mkv", "a.mkv"))
     with pytest.raises(UsageError, match="no camera"):
         CameraGroup([])
+
+
+def test_streams_whose_names_differ_only_in_their_secrets_are_told_apart() -> None:
+    keys = [f"srt://127.0.0.1:9/?streamid={key}" for key in ("one", "two", "three")]
+    info = StreamInfo(64, 48, None, Fraction(1, 90_000), ColorSpec(), is_live=True)
+    with LiveOutputs(OutputSpec(targets=tuple(keys))) as outputs:
+        outputs.open(info, None, lambda name, state: None)
+        names = [branch.name for branch in outputs.branches]
+        assert list(outputs.stream_figures()) == names
+    shown = "stream srt://127.0.0.1:9/?streamid=***"
+    assert names == [shown, f"{shown} (2)", f"{shown} (3)"]

@@ -29,11 +29,11 @@ def packets_of(stream: AudioStream) -> list[av.Packet[Any]]:
     return [packet for packet in container.demux(stream) if packet.size]
 
 
-def clock_at(offset_s: float) -> LiveClock:
-    """Return a clock that adds `offset_s` to the times of its source."""
+def clock_at(offset_s: float) -> tuple[LiveClock, float]:
+    """Return a clock that adds `offset_s` to the times of its source, and when that is."""
     clock = LiveClock(origin=0.0)
     clock.picture_time_s(0.0, offset_s)
-    return clock
+    return clock, offset_s
 
 
 def times_of(sound: LiveSound) -> list[float]:
@@ -47,7 +47,7 @@ def test_nothing_is_given_before_the_first_frame_and_nothing_from_before_it(
     track = sound.begin(stream, 1)
     assert track is not None
     for packet in packets_of(stream):
-        track.put(packet, clock_at(5.0))
+        track.put(packet, *clock_at(5.0))
     assert times_of(sound) == []
     sound.start(6.0)
     times = times_of(sound)
@@ -61,9 +61,9 @@ def test_a_connection_that_was_left_behind_is_not_heard_any_more(stream: AudioSt
     old = sound.begin(stream, 1)
     new = sound.begin(stream, 2)
     assert old is not None and new is not None
-    old.put(packets[1], clock_at(10.0))
-    new.put(packets[1], clock_at(20.0))
-    old.put(packets[2], clock_at(30.0))
+    old.put(packets[1], *clock_at(10.0))
+    new.put(packets[1], *clock_at(20.0))
+    old.put(packets[2], *clock_at(30.0))
     assert times_of(sound) == pytest.approx([20.0], abs=0.1)
     assert sound.begin(stream, 1) is None, "a late one takes nothing over"
 
@@ -74,10 +74,25 @@ def test_time_does_not_run_back(stream: AudioStream) -> None:
     track = sound.begin(stream, 1)
     assert track is not None
     first, second, third = packets_of(stream)[1:4]
-    track.put(second, clock_at(1.0))
-    track.put(first, clock_at(1.0))
-    track.put(third, clock_at(1.0))
+    track.put(second, *clock_at(1.0))
+    track.put(first, *clock_at(1.0))
+    track.put(third, *clock_at(1.0))
     assert len(times_of(sound)) == 2
+
+
+def test_a_packet_of_a_wrong_clock_does_not_silence_those_after_it(stream: AudioStream) -> None:
+    sound = LiveSound()
+    sound.start(0.0)
+    track = sound.begin(stream, 1)
+    assert track is not None
+    clock, now = clock_at(1.0)
+    first, second, third = packets_of(stream)[1:4]
+    assert second.pts is not None and second.time_base is not None
+    track.put(first, clock, now)
+    second.pts += round(3600 / second.time_base)
+    track.put(second, clock, now)
+    track.put(third, clock, now)
+    assert times_of(sound) == pytest.approx([1.02, 1.06], abs=0.03)
 
 
 def test_what_nobody_takes_is_bounded_and_counted(stream: AudioStream) -> None:
@@ -87,7 +102,7 @@ def test_what_nobody_takes_is_bounded_and_counted(stream: AudioStream) -> None:
     assert track is not None
     packet = packets_of(stream)[1]
     for index in range(CAPACITY + 7):
-        track.put(packet, clock_at(1.0 + index))
+        track.put(packet, *clock_at(1.0 + index))
     times = times_of(sound)
     assert len(times) == CAPACITY and sound.lost == 7
     assert times[-1] == pytest.approx(CAPACITY + 7, abs=0.1), "the newest are kept"
@@ -102,8 +117,13 @@ def test_other_parameters_are_silent(stream: AudioStream, tmp_path: Path) -> Non
     assert sound.begin(stream, 3) is not None
 
 
-def test_a_source_without_sound_at_first_stays_without(stream: AudioStream) -> None:
+def test_a_source_without_sound_at_first_stays_without_and_says_so(
+    stream: AudioStream, caplog: pytest.LogCaptureFixture
+) -> None:
     sound = LiveSound()
     assert sound.begin(None, 1) is None
+    assert not caplog.messages
     assert sound.begin(stream, 2) is None
     assert sound.streams == []
+    (message,) = caplog.messages
+    assert message.startswith("there is sound only since the reconnect (")

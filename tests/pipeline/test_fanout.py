@@ -1,7 +1,10 @@
 """Several sinks at once: what a slow or a broken one does to the others, which is nothing."""
 
+import gc
 import threading
 import time
+import weakref
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -119,6 +122,31 @@ def test_when_all_have_failed_the_run_ends() -> None:
     with pytest.raises(SinkError):
         Pipeline(FakeSource(150), FakeEnhancer(), fan_out).run()
     assert one.aborted == other.aborted == 1
+
+
+def test_a_run_that_failed_and_was_aborted_leaves_nothing_to_the_garbage_collector() -> None:
+    class Full(RecordingSink):
+        def write(self, frame: Frame) -> None:
+            try:
+                raise OSError("no space")
+            except OSError as error:
+                raise SinkError("the disk is full") from error
+
+    def fail() -> weakref.ref[Full]:
+        sink = Full()
+        fan_out = FanOutSink([Branch("full", sink)])
+        with suppress(SinkError):
+            Pipeline(FakeSource(150), FakeEnhancer(), fan_out).run()
+        fan_out.abort()
+        assert fan_out.reports()[0].failure == "the disk is full"
+        return weakref.ref(sink)
+
+    gc.disable()
+    try:
+        sink = fail()
+        assert sink() is None
+    finally:
+        gc.enable()
 
 
 def test_a_failure_in_finish_is_reported_after_the_others_are_finished() -> None:

@@ -231,6 +231,8 @@ def test_what_cannot_be_written_is_said_before_the_first_frame(tmp_path: Path) -
         RecordingSink(tmp_path / "cam.avi", live_info())
     with pytest.raises(SinkError, match=r"no such folder; create it with mkdir -p .*/none"):
         RecordingSink(tmp_path / "none" / "cam.mkv", live_info())
+    with pytest.raises(SinkError, match=r"cam_%D\.mkv: its name would be cam_../../..\.mkv"):
+        RecordingSink(tmp_path / "cam_%D.mkv", live_info())
     (tmp_path / "cam.mkv").touch()
     with pytest.raises(SinkError, match=r"cam\.mkv: exists already; .* --overwrite"):
         RecordingSink(tmp_path / "cam.mkv", live_info())

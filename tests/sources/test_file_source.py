@@ -1,5 +1,7 @@
 """Frames of a file: which, in which order, when shown, and what is known of them beforehand."""
 
+import gc
+import weakref
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
@@ -271,3 +273,23 @@ def test_sound_and_subtitles_are_handed_on_whole_and_in_order(tmp_path: Path) ->
 def test_grey_levels_survive_so_that_the_order_can_be_read_back() -> None:
     assert [number_of(grey_picture(i, 4, 4)) for i in range(32)] == list(range(32))
     assert grey(7) == 24
+
+
+@pytest.mark.parametrize("count", [0, 1, 4])
+def test_a_source_that_is_let_go_leaves_nothing_to_the_garbage_collector(
+    tmp_path: Path, count: int
+) -> None:
+    """Its decoder's threads would stay until then."""
+    clip = make_clip(tmp_path / "clip.mp4", frames=3)
+    gc.disable()
+    try:
+        source = FileSource(clip)
+        reader = weakref.ref(source._reading._reader)
+        for _ in zip(range(count), source, strict=False):
+            pass
+        source.close()
+        kept = weakref.ref(source)
+        del source
+        assert (kept(), reader()) == (None, None)
+    finally:
+        gc.enable()

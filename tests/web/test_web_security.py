@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from urllib.parse import quote
 
 import pytest
+from starlette.applications import Starlette
 from web_parts import FakeGroup, ask, served
 
 from streamlight.errors import SinkError, UsageError
 from streamlight.web import connections
+from streamlight.web.security import Guard
 from streamlight.web.server import WebServer
 from streamlight.web.settings import WebSettings
 
@@ -45,6 +47,16 @@ def test_another_host_name_is_refused(local: WebServer, host: str) -> None:
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1:8080", "[::1]:80", "LOCALHOST:1"])
 def test_the_names_of_this_computer_are_known(local: WebServer, host: str) -> None:
     assert ask(local, "/api/cameras", headers={"Host": host}).code == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "asked"), [("127.0.0.2", "127.0.0.2:80"), ("0:0:0:0:0:0:0:1", "[0:0:0:0:0:0:0:1]:80")]
+)
+def test_the_address_that_is_listened_at_is_known(host: str, asked: str) -> None:
+    settings = WebSettings(host=host)
+    guard = Guard(Starlette(), settings)
+    assert settings.is_local and guard._is_known(asked)
+    assert not guard._is_known("127.0.0.3:80")
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1:1", ""])
