@@ -71,6 +71,7 @@ def run_training(request: Request) -> None:
     network.spec = spec
     teacher = load_network(find_model(request.teacher)) if request.teacher else None
     paths = find_photographs(request.data)
+    validate = _validator(request, folder)
     folder.prepare(resume=request.resume)
     progress = TrainingProgress()
     with StopSignals(threading.Event(), notice="stopping: writing a checkpoint") as signals:
@@ -83,11 +84,12 @@ def run_training(request: Request) -> None:
                 folder,
                 rhythm=Rhythm(checkpoint=request.checkpoint_every, evaluate=request.eval_every),
                 card=lambda rows: _card(request, trainer, photographs, licences, rows),
-                validate=_validator(request, folder),
+                validate=validate,
                 resume=request.resume,
                 stop=signals.stop,
                 on_step=lambda report: progress.step(trainer, report.loss),
                 on_figures=_say_figures,
+                on_warning=lambda text: say(f"warning: {text}"),
             )
         if not is_done:
             say(f"stopped after step {trainer.step}: --resume goes on from {folder.checkpoint}")
@@ -135,7 +137,7 @@ def _validator(request: Request, folder: "RunFolder") -> "Validate | None":
     from streamlight.training.validation import ValidationSets, validate, write_results
 
     sets = ValidationSets(request.eval_dir, request.eval_kodak, request.eval_limit)
-    next(sets.pictures())  # what is wrong with the folders is said before the training
+    sets.check()
 
     def measure(network: Any, sheet: Path) -> "Table":
         rows = validate(network, sets, folder.path.name, sheet)
@@ -169,6 +171,7 @@ def _card(
             photographs=len(photographs),
             skipped=len(photographs.skipped),
             licences=licences,
+            has_pictures=request.eval_dir is not None or request.eval_kodak is not None,
             results=rows,
         )
     )

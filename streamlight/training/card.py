@@ -29,6 +29,7 @@ class CardFacts:
         photographs: how many it saw.
         skipped: how many could not be used.
         licences: how many under each licence; empty where no index told.
+        has_pictures: whether it was given pictures to evaluate on.
         results: rows of `streamlight.training.validation.validate`.
     """
 
@@ -44,6 +45,7 @@ class CardFacts:
     photographs: int
     skipped: int
     licences: dict[str, int]
+    has_pictures: bool
     results: Table
 
 
@@ -86,6 +88,8 @@ def model_card(facts: CardFacts) -> str:
             "",
             markdown_table(facts.results).rstrip(),
         ]
+    elif facts.has_pictures:
+        lines.append("Not measured: the run did not get through its last evaluation.")
     else:
         lines.append("Not measured: the run was given no pictures to evaluate on.")
     return "\n".join(lines) + "\n"

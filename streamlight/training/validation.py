@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from streamlight.errors import SourceError
 from streamlight.evaluation.pairs import (
     Method,
     Picture,
@@ -41,18 +43,31 @@ class ValidationSets:
     bright: Path | None = None
     limit: int | None = None
 
-    def pictures(self) -> Iterator[Picture]:
-        """Read all pictures, the pairs first.
+    def check(self) -> None:
+        """Read all pictures once, so that what is wrong with them is known before the training.
+
+        Raises:
+            SourceError: a folder is missing, empty or incomplete, a picture cannot be read, or
+                the two of a pair differ in size.
+        """
+        for picture in self.pictures(EXPOSURES_EV[:1]):
+            if picture.reference is not None and picture.dark.shape != picture.reference.shape:
+                sizes = " and ".join(
+                    f"{image.shape[1]}x{image.shape[0]}"
+                    for image in (picture.dark, picture.reference)
+                )
+                raise SourceError(f"{picture.name}: the pair has {sizes} pixels; one size expected")
+
+    def pictures(self, exposures_ev: tuple[float, ...] = EXPOSURES_EV) -> Iterator[Picture]:
+        """Read all pictures, the pairs first, the bright ones darkened by each exposure.
 
         Raises:
             SourceError: a folder is missing, empty or incomplete.
         """
         if self.pairs is not None:
-            for number, picture in enumerate(folder_pictures(*self.pairs)):
-                if self.limit is None or number < self.limit:
-                    yield picture
+            yield from islice(folder_pictures(*self.pairs), self.limit)
         if self.bright is not None:
-            yield from darkened_pictures(self.bright, EXPOSURES_EV, limit=self.limit)
+            yield from darkened_pictures(self.bright, exposures_ev, limit=self.limit)
 
 
 def validate(network: GLADNet, sets: ValidationSets, name: str, sheet: Path) -> Table:

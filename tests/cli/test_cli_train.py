@@ -106,6 +106,23 @@ def test_what_is_wrong_is_said_in_a_line(
     assert len(failed.lines) == 1
 
 
+def test_both_sets_of_pictures_are_read_before_the_training(tmp_path: Path) -> None:
+    pytest.importorskip("cv2")
+    data = write_pictures(tmp_path / "data", 1)
+    low, high = write_pictures(tmp_path / "low", 2), write_pictures(tmp_path / "high", 2)
+    words = ("train", data, "--out", tmp_path / "run", *TINY, "--eval-dir", low, high)
+    missing = run_here(*words, "--eval-kodak", tmp_path / "kodak")
+    assert (missing.code, len(missing.lines)) == (1, 1)
+    assert "kodak: no such folder" in missing.err
+    Pillow.fromarray(pixels(low / "1.png")[:64]).save(low / "1.png")
+    cropped = run_here(*words)
+    assert (cropped.code, len(cropped.lines)) == (1, 1)
+    assert "1: the pair has 160x64 and 160x128 pixels; one size expected" in cropped.err
+    (low / "1.png").write_bytes((low / "0.png").read_bytes()[:100])
+    assert "low/1.png: cannot be read as a picture" in run_here(*words).err
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.slow
 def test_ctrl_c_writes_a_checkpoint_that_resume_goes_on_from(tmp_path: Path) -> None:
     data, out = write_pictures(tmp_path / "data"), tmp_path / "night"

@@ -12,7 +12,7 @@ import pytest
 import torch
 from training_samples import OPTIONS, new_trainer, write_photographs
 
-from streamlight.errors import ModelError, SinkError
+from streamlight.errors import ModelError, SinkError, SourceError
 from streamlight.models.own import read_card, read_spec
 from streamlight.models.weights import load_network
 from streamlight.training.checkpoint import load_checkpoint, save_checkpoint
@@ -61,6 +61,29 @@ def test_a_run_leaves_weights_card_log_and_checkpoint(
     with (folder.path / "log.csv").open() as file:
         assert [row["step"] for row in csv.DictReader(file)] == ["2", "4", "6", "7"]
     assert load_checkpoint(folder.checkpoint)["step"] == 7
+
+
+def test_an_evaluation_that_fails_costs_neither_the_run_nor_its_weights(
+    photographs: Photographs, folder: RunFolder
+) -> None:
+    trainer = new_trainer(photographs, replace(OPTIONS, steps=4))
+    warnings: list[str] = []
+
+    def validate(network: object, sheet: Path) -> list[dict[str, float]]:
+        raise SourceError(f"{sheet.stem}: no picture")
+
+    with pytest.raises(SourceError, match="sheet-000004: no picture"):
+        run_session(
+            trainer,
+            folder,
+            rhythm=RHYTHM,
+            card=lambda rows: f"{len(rows)} rows",
+            validate=validate,
+            on_warning=warnings.append,
+        )
+    assert warnings == ["not evaluated at step 3: sheet-000003: no picture"]
+    assert read_card(folder.weights) == folder.card.read_text() == "0 rows"
+    assert load_checkpoint(folder.checkpoint)["step"] == 4
 
 
 def test_a_stopped_run_goes_on_where_it_was(photographs: Photographs, folder: RunFolder) -> None:
