@@ -69,7 +69,7 @@ def run_training(request: Request) -> None:
     options = _options(request, device.type)
     network = begin(start_spec, request.init, request.seed)
     network.spec = spec
-    teacher = load_network(find_model(request.teacher)) if request.teacher else None
+    teacher = load_network(find_model(request.teacher, "--teacher")) if request.teacher else None
     paths = find_photographs(request.data)
     validate = _validator(request, folder)
     folder.prepare(resume=request.resume)

@@ -39,6 +39,15 @@ def test_a_prior_of_another_width_is_refused(tmp_path: Path) -> None:
         )
 
 
+def test_the_weights_of_a_name_are_those_and_no_others() -> None:
+    fast = MODELS["gladnet-fast"]
+    with pytest.raises(ModelError, match=r"gladnet\.safetensors do not fit .* 'gladnet-fast'"):
+        begin(fast, "gladnet", 1)
+    named, own = begin(replace(fast, name="mine"), "gladnet-fast", 1), begin(fast, "seed", 1)
+    for a, b in zip(named.parameters(), own.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
 def test_an_affine_network_begins_by_leaving_pictures_about_as_they_are() -> None:
     network = he_initialised(AFFINE, 3)
     image = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 0.5 + 0.25
