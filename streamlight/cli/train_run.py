@@ -14,11 +14,14 @@ from streamlight.cli.messages import say
 from streamlight.cli.signals import StopSignals
 from streamlight.cli.train_progress import TrainingProgress
 from streamlight.errors import BackendUnavailableError, UsageError
-from streamlight.models.own import find_model
+from streamlight.models.own import find_model, hash_of
+from streamlight.models.packaged import weights_path
+from streamlight.models.spec import ModelSpec
 
 if TYPE_CHECKING:
     from streamlight.evaluation.tables import Table
     from streamlight.training.options import TrainingOptions
+    from streamlight.training.origin import Origin
     from streamlight.training.photographs import Photographs
     from streamlight.training.session import RunFolder, Validate
     from streamlight.training.trainer import Trainer
@@ -69,7 +72,8 @@ def run_training(request: Request) -> None:
     options = _options(request, device.type)
     network = begin(start_spec, request.init, request.seed)
     network.spec = spec
-    teacher = load_network(find_model(request.teacher, "--teacher")) if request.teacher else None
+    learnt_from = find_model(request.teacher, "--teacher") if request.teacher else None
+    teacher = load_network(learnt_from) if learnt_from else None
     paths = find_photographs(request.data)
     validate = _validator(request, folder)
     folder.prepare(resume=request.resume)
@@ -78,7 +82,8 @@ def run_training(request: Request) -> None:
         with progress:
             photographs = _read(paths, progress)
             licences = count_licences(request.index, photographs.paths) if request.index else {}
-            trainer = Trainer(network, photographs, options, device, teacher)
+            origin = _origin(request, learnt_from)
+            trainer = Trainer(network, photographs, options, device, teacher, origin)
             is_done = run_session(
                 trainer,
                 folder,
@@ -147,6 +152,19 @@ def _validator(request: Request, folder: "RunFolder") -> "Validate | None":
     return measure
 
 
+def _origin(request: Request, teacher: ModelSpec | None) -> "Origin":
+    from streamlight.training.origin import Origin
+
+    begins = {None: "", "seed": f"the weights of {request.model}"}
+    return Origin(
+        command=shlex.join(["streamlight", *sys.argv[1:]]),
+        model=request.model,
+        init=begins.get(request.init, f"the weights {request.init}"),
+        teacher=request.teacher or "",
+        teacher_sha256=hash_of(weights_path(teacher)) if teacher else "",
+    )
+
+
 def _card(
     request: Request,
     trainer: "Trainer",
@@ -156,7 +174,6 @@ def _card(
 ) -> str:
     from streamlight.training.card import CardFacts, model_card
 
-    begins = {None: "weights drawn at random", "seed": f"the weights of {request.model}"}
     return model_card(
         CardFacts(
             name=request.out.name,
@@ -165,9 +182,7 @@ def _card(
             steps=trainer.step,
             minutes=trainer.elapsed_s / 60,
             device=trainer.device_name,
-            command=shlex.join(["streamlight", *sys.argv[1:]]),
-            init=begins.get(request.init) or f"the weights {request.init}",
-            teacher=request.teacher,
+            origin=trainer.origin,
             photographs=len(photographs),
             skipped=len(photographs.skipped),
             licences=licences,

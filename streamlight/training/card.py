@@ -10,6 +10,7 @@ from streamlight.errors import SourceError
 from streamlight.evaluation.tables import Table, markdown_table
 from streamlight.models.spec import ModelSpec
 from streamlight.training.options import TrainingOptions
+from streamlight.training.origin import DRAWN, Origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +24,7 @@ class CardFacts:
         steps: that were done.
         minutes: that they took.
         device: that they ran on.
-        command: that began the run.
-        init: what it began with.
-        teacher: that it learnt from; None for none.
+        origin: how it began.
         photographs: how many it saw.
         skipped: how many could not be used.
         licences: how many under each licence; empty where no index told.
@@ -39,9 +38,7 @@ class CardFacts:
     steps: int
     minutes: float
     device: str
-    command: str
-    init: str
-    teacher: str | None
+    origin: Origin
     photographs: int
     skipped: int
     licences: dict[str, int]
@@ -69,10 +66,10 @@ def model_card(facts: CardFacts) -> str:
         "",
         "## Recipe",
         "",
-        f"`{facts.command}`",
+        f"`{facts.origin.command}`",
         "",
-        f"Began with {facts.init}"
-        + (f", taught by {facts.teacher}" if facts.teacher else "")
+        f"Began with {facts.origin.init or DRAWN}"
+        + (f", taught by {facts.origin.teacher}" if facts.origin.teacher else "")
         + f". {facts.steps} steps of {options.batch} pairs in {facts.minutes:.0f} minutes on "
         f"{facts.device}, {options.precision.upper()}, seed {options.seed}.",
         "",

@@ -10,7 +10,7 @@ import torch
 from streamlight.errors import ModelError
 from streamlight.models.own import write_whole
 
-FORMAT = "streamlight checkpoint 1"
+FORMAT = "streamlight checkpoint 2"
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:

@@ -59,8 +59,15 @@ def test_a_run_ends_with_weights_that_run(tmp_path: Path, monkeypatch: pytest.Mo
     again = run_here(*words)
     assert again.code == 1
     assert "is not empty; --resume goes on" in again.err
-    longer = run_here(*words[:4], *TINY, "--init", "seed", "--steps", "3", "--resume")
+    other = run_here(*words[:4], *TINY, "--model", "gladnet", "--steps", "3", "--resume")
+    assert other.code == 2
+    assert "with other layers, of --model gladnet-fast" in other.err
+    taught = run_here(*words[:4], *TINY, "--teacher", "gladnet-fast", "--steps", "3", "--resume")
+    assert taught.code == 2
+    assert "of a run with no --teacher" in taught.err
+    longer = run_here(*words[:4], *TINY, "--steps", "3", "--resume")
     assert longer.code == 0
+    assert "Began with the weights of gladnet-fast." in (out / "MODEL_CARD.md").read_text()
     steps = (out / "log.csv").read_text().splitlines()[1:]
     assert [line.split(",")[0] for line in steps] == ["2", "3"]
 
