@@ -107,7 +107,7 @@ def test_a_share_of_the_beginning_is_kept_also_when_resumed(
         new_trainer(photographs, replace(OPTIONS, keep=1))
 
 
-def test_what_is_kept_of_the_beginning_is_restored_onto_the_device(
+def test_the_kept_beginning_is_restored_onto_the_device(
     photographs: Photographs,
 ) -> None:
     options = replace(OPTIONS, keep=0.25)
