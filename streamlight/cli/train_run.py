@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from streamlight.training.trainer import Trainer
 
 
+_STOPPED_EARLY = "stopped before the first step: nothing was written"
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """The options of the command; `given` holds those of `TrainingOptions` that were given."""
@@ -75,12 +78,16 @@ def run_training(request: Request) -> None:
     learnt_from = find_model(request.teacher, "--teacher") if request.teacher else None
     teacher = load_network(learnt_from) if learnt_from else None
     paths = find_photographs(request.data)
-    validate = _validator(request, folder)
+    stop = threading.Event()
+    validate = _validator(request, folder, stop)
     folder.prepare(resume=request.resume)
     progress = TrainingProgress()
-    with StopSignals(threading.Event(), notice="stopping: writing a checkpoint") as signals:
+    with StopSignals(stop, notice="stopping") as signals:
         with progress:
-            photographs = _read(paths, progress)
+            photographs = _read(paths, progress, stop)
+            if stop.is_set():
+                say(_STOPPED_EARLY)
+                raise typer.Exit(signals.exit_code)
             licences = count_licences(request.index, photographs.paths) if request.index else {}
             origin = _origin(request, learnt_from)
             trainer = Trainer(network, photographs, options, device, teacher, origin)
@@ -91,13 +98,14 @@ def run_training(request: Request) -> None:
                 card=lambda rows: _card(request, trainer, photographs, licences, rows),
                 validate=validate,
                 resume=request.resume,
-                stop=signals.stop,
+                stop=stop,
                 on_step=lambda report: progress.step(trainer, report.loss),
                 on_figures=_say_figures,
                 on_warning=lambda text: say(f"warning: {text}"),
             )
         if not is_done:
-            say(f"stopped after step {trainer.step}: --resume goes on from {folder.checkpoint}")
+            late = f"stopped after step {trainer.step}: --resume goes on from {folder.checkpoint}"
+            say(late if trainer.step else _STOPPED_EARLY)
             raise typer.Exit(signals.exit_code)
     typer.echo(folder.weights)
 
@@ -127,16 +135,16 @@ def _options(request: Request, device: str) -> "TrainingOptions":
     return replace(preset.without(*request.without), **options)
 
 
-def _read(paths: list[Path], progress: TrainingProgress) -> "Photographs":
+def _read(paths: list[Path], progress: TrainingProgress, stop: threading.Event) -> "Photographs":
     from streamlight.training.photographs import Photographs
 
-    photographs = Photographs(paths, on_read=progress.read)
+    photographs = Photographs(paths, on_read=progress.read, stop=stop)
     for line in photographs.skipped:
         say(f"skipped: {line}")
     return photographs
 
 
-def _validator(request: Request, folder: "RunFolder") -> "Validate | None":
+def _validator(request: Request, folder: "RunFolder", stop: threading.Event) -> "Validate | None":
     if request.eval_dir is None and request.eval_kodak is None:
         return None
     from streamlight.training.validation import ValidationSets, validate, write_results
@@ -145,8 +153,9 @@ def _validator(request: Request, folder: "RunFolder") -> "Validate | None":
     sets.check()
 
     def measure(network: Any, sheet: Path) -> "Table":
-        rows = validate(network, sets, folder.path.name, sheet)
-        write_results(sheet.with_suffix(".csv"), rows)
+        rows = validate(network, sets, folder.path.name, sheet, stop)
+        if rows:
+            write_results(sheet.with_suffix(".csv"), rows)
         return rows
 
     return measure

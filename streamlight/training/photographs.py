@@ -1,5 +1,6 @@
 """The photographs that are trained on: found, read once, and kept small in memory."""
 
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -59,6 +60,7 @@ class Photographs:
         short_side: int = SHORT_SIDE,
         cache_bytes: int = CACHE_BYTES,
         on_read: Callable[[int, int], None] | None = None,
+        stop: threading.Event | None = None,
     ) -> None:
         """Read all photographs, so that a bad one is known at the start and not in the night.
 
@@ -67,6 +69,7 @@ class Photographs:
             short_side: most pixels of it that are kept.
             cache_bytes: what the cache may take; the rest is read again whenever it comes up.
             on_read: called with how many of how many are read.
+            stop: set it from elsewhere to end the reading; what is read by then is all there is.
 
         Raises:
             SourceError: not one of them can be used.
@@ -77,6 +80,8 @@ class Photographs:
         self.skipped: list[str] = []
         left = cache_bytes
         for number, path in enumerate(paths):
+            if stop is not None and stop.is_set():
+                return
             try:
                 picture = self._read(path)
             except SourceError as error:

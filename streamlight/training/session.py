@@ -99,14 +99,15 @@ def run_session(
 ) -> bool:
     """Train until it is done, or until `stop`; either way a checkpoint and weights are written.
 
-    They are written before the last evaluation, which may fail, and again with its figures.
+    Stopped before the first step it writes nothing. Weights are written before the last
+    evaluation, which may fail, and again with its figures.
 
     Args:
         trainer: new.
         folder: of the run.
         rhythm: of log, checkpoints and evaluations.
         card: makes the model card of results.
-        validate: measures; None to measure nothing.
+        validate: measures, and gives no rows where it was stopped; None to measure nothing.
         resume: go on from the checkpoint in the folder, where there is one.
         stop: set it from another thread or a signal handler.
         on_step: called after each step.
@@ -123,18 +124,25 @@ def run_session(
         StreamlightError: the last evaluation failed.
     """
 
+    def is_stopped() -> bool:
+        return stop is not None and stop.is_set()
+
     def measure(validate: Validate) -> "Table":
         rows = validate(trainer.result(), folder.sheet(trainer.step))
+        if not rows:  # it was stopped
+            return rows
         log.add_figures(trainer.step, _named(rows))
         on_figures(trainer.step, rows)
         return rows
 
     if folder.prepare(resume=resume):
         trainer.restore(load_checkpoint(folder.checkpoint))
+    if is_stopped() and not trainer.is_done:
+        return False
     log = TrainingLog(folder.path, trainer.step)
     reports: list[StepReport] = []
     try:
-        while not trainer.is_done and not (stop is not None and stop.is_set()):
+        while not trainer.is_done:
             report = trainer.advance()
             reports.append(report)
             on_step(report)
@@ -143,16 +151,18 @@ def run_session(
             if report.step % rhythm.checkpoint == 0:
                 save_checkpoint(folder.checkpoint, trainer.state())
             is_due = rhythm.evaluate and report.step % rhythm.evaluate == 0
-            if validate is not None and is_due and not trainer.is_done:
+            if validate is not None and is_due and not trainer.is_done and not is_stopped():
                 try:
                     measure(validate)
                 except StreamlightError as error:
                     on_warning(f"not evaluated at step {report.step}: {error}")
+            if is_stopped():
+                break
         _log(log, reports)
         save_checkpoint(folder.checkpoint, trainer.state())
         _write_result(trainer, folder, card([]))
-        if validate is not None and trainer.is_done:
-            _write_result(trainer, folder, card(measure(validate)))
+        if validate is not None and trainer.is_done and (rows := measure(validate)):
+            _write_result(trainer, folder, card(rows))
     finally:
         log.close()
     return trainer.is_done

@@ -1,5 +1,6 @@
 """Figures of a network in training, by the conventions of `streamlight evaluate`."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -70,11 +71,18 @@ class ValidationSets:
             yield from darkened_pictures(self.bright, exposures_ev, limit=self.limit)
 
 
-def validate(network: GLADNet, sets: ValidationSets, name: str, sheet: Path) -> Table:
+def validate(
+    network: GLADNet,
+    sets: ValidationSets,
+    name: str,
+    sheet: Path,
+    stop: threading.Event | None = None,
+) -> Table:
     """Measure a network, and write a contact sheet (PNG) of what it makes.
 
     Returns:
-        A row for the pairs and for each exposure: PSNR, SSIM, GT-mean PSNR, brightness.
+        A row for the pairs and for each exposure: PSNR, SSIM, GT-mean PSNR, brightness. None of
+        them, and no sheet, where `stop` was set before all pictures were measured.
 
     Raises:
         SourceError: a folder is missing, empty or incomplete.
@@ -83,9 +91,12 @@ def validate(network: GLADNet, sets: ValidationSets, name: str, sheet: Path) -> 
     contact = ContactSheet(max_rows=12)
     with _evaluating(network):
         method = Method(name, lambda image, time_s: enhance(network, image), DEFAULT_SAMPLING)
-        rows: list[Row] = list(evaluate(sets.pictures(), [method], contact.add))
-    if rows:
-        contact.write(sheet)
+        rows: list[Row] = []
+        for row in evaluate(sets.pictures(), [method], contact.add):
+            if stop is not None and stop.is_set():
+                return []
+            rows.append(row)
+    contact.write(sheet)
     kept = ("ev", "images", "psnr", "ssim", "gt_mean_psnr", "niqe", "luma")
     return [{column: row[column] for column in kept} for row in summarise(rows)]
 

@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from cli_runs import environment, finish, run_here, start
 from PIL import Image as Pillow
 from stills import write_pictures
 
+from streamlight.cli.train_progress import TrainingProgress
 from streamlight.models import MODELS
 
 ROOT = Path(__file__).parents[2]
@@ -129,6 +131,30 @@ def test_both_sets_of_pictures_are_read_before_the_training(tmp_path: Path) -> N
     (low / "1.png").write_bytes((low / "0.png").read_bytes()[:100])
     assert "low/1.png: cannot be read as a picture" in run_here(*words).err
     assert not (tmp_path / "run").exists()
+
+
+def test_ctrl_c_while_photographs_are_read_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, out = write_pictures(tmp_path / "data"), tmp_path / "night"
+    monkeypatch.setattr(
+        TrainingProgress, "read", lambda self, done, total: signal.raise_signal(signal.SIGINT)
+    )
+    stopped = run_here("train", data, "--out", out, *TINY)
+    assert (stopped.code, list(out.iterdir())) == (130, [])
+    assert stopped.lines[-1] == "stopped before the first step: nothing was written"
+
+
+def test_an_evaluation_can_be_stopped(tmp_path: Path) -> None:
+    pytest.importorskip("cv2")
+    from streamlight.models.weights import load_network
+    from streamlight.training.validation import ValidationSets, validate
+
+    stop = threading.Event()
+    stop.set()
+    sets, sheet = ValidationSets(bright=write_pictures(tmp_path / "bright")), tmp_path / "sheet.png"
+    assert validate(load_network(MODELS["gladnet-fast"]), sets, "x", sheet, stop) == []
+    assert not sheet.exists()
 
 
 @pytest.mark.slow

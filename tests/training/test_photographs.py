@@ -1,3 +1,4 @@
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,14 @@ def test_bad_pictures_are_skipped_and_named(tmp_path: Path) -> None:
         assert str(path) in line
     with pytest.raises(SourceError, match="none of the 1 pictures can be trained on"):
         Photographs([bad])
+
+
+def test_the_reading_can_be_stopped(tmp_path: Path) -> None:
+    stop = threading.Event()
+    paths = write_photographs(tmp_path, 3)
+    photographs = Photographs(paths, on_read=lambda done, total: stop.set(), stop=stop)
+    assert photographs.paths == paths[:1]
+    assert len(Photographs(paths, stop=stop)) == 0
 
 
 def test_grey_pictures_and_16_bits_become_8_bit_rgb(tmp_path: Path) -> None:

@@ -108,6 +108,43 @@ def test_a_stopped_run_goes_on_where_it_was(photographs: Photographs, folder: Ru
         assert torch.equal(a, b)
 
 
+def test_stopped_before_the_first_step_a_run_leaves_nothing(
+    photographs: Photographs, folder: RunFolder
+) -> None:
+    stop = threading.Event()
+    stop.set()
+    trainer = new_trainer(photographs)
+    assert not run_session(trainer, folder, rhythm=RHYTHM, card=lambda rows: "", stop=stop)
+    assert list(folder.path.iterdir()) == []
+
+
+def test_stopped_in_an_evaluation_a_run_has_no_figures_and_goes_on_later(
+    photographs: Photographs, folder: RunFolder
+) -> None:
+    stop = threading.Event()
+    told: list[int] = []
+
+    def validate(network: object, sheet: Path) -> list[dict[str, float]]:
+        stop.set()
+        return []
+
+    for steps, is_done in ((6, False), (3, True)):  # stopped in the one at step 3, then in the last
+        stop.clear()
+        trainer = new_trainer(photographs, replace(OPTIONS, steps=steps))
+        assert is_done == run_session(
+            trainer,
+            folder,
+            rhythm=RHYTHM,
+            card=lambda rows: f"{len(rows)} rows",
+            validate=validate,
+            resume=True,
+            stop=stop,
+            on_figures=lambda step, rows: told.append(step),
+        )
+        assert (trainer.step, told) == (3, [])
+        assert folder.card.read_text() == "0 rows"
+
+
 def test_a_full_disk_ends_clearly_and_keeps_the_checkpoint_before(
     photographs: Photographs, folder: RunFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
