@@ -174,6 +174,14 @@ def test_lines_of_steps_that_are_done_again_leave_the_log(tmp_path: Path) -> Non
     assert float(rows[-1]["loss"]) == 0.25
 
 
+def test_what_a_power_cut_left_of_lines_leaves_the_log(tmp_path: Path) -> None:
+    TrainingLog(tmp_path).add(10, 0.5, 1e-3, 0.1)
+    whole = (tmp_path / "log.csv").read_bytes()
+    (tmp_path / "log.csv").write_bytes(whole + b"20,0.2500\n" + b"\0" * 20 + b"\n30,\xff,1,1\n\n1")
+    TrainingLog(tmp_path, 40)
+    assert (tmp_path / "log.csv").read_bytes() == whole
+
+
 @pytest.mark.parametrize("data", [b"", b"no checkpoint", b"PK\x03\x04 no zip"])
 def test_a_broken_checkpoint_is_named(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "checkpoint.pt"
