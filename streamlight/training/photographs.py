@@ -1,5 +1,6 @@
 """The photographs that are trained on: found, read once, and kept small in memory."""
 
+import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -31,8 +32,7 @@ def find_photographs(places: Iterable[Path]) -> list[Path]:
     places = list(places)
     for place in places:
         if place.is_dir():
-            inside = sorted(path for path in place.rglob("*") if path.is_file())
-            found += [path for path in inside if path.suffix.lower() in SUFFIXES]
+            found += [path for path in _inside(place) if path.suffix.lower() in SUFFIXES]
         elif place.suffix.lower() == ".txt" and place.is_file():
             found += _listed(place)
         elif place.is_file():
@@ -155,6 +155,21 @@ def take_frames(photographs: Sequence[Image], height: int, width: int, draws: Dr
         x = x[:, top : top + height, left : left + width]
         frames.append(x.flip(2) if draws.integer(0, 1) else x)
     return torch.stack(frames).to(draws.device)
+
+
+def _inside(folder: Path) -> list[Path]:
+    """List the files of a folder and of all folders in it, linked ones too, each of them once."""
+    found: list[Path] = []
+    seen: set[Path] = set()
+    for place, folders, files in os.walk(folder, followlinks=True):
+        here = Path(place)
+        if (real := here.resolve()) in seen:  # such as a link to a folder that holds it
+            folders.clear()
+            continue
+        seen.add(real)
+        folders.sort(key=lambda name: ((here / name).is_symlink(), name))
+        found += [path for path in (here / name for name in files) if path.is_file()]
+    return sorted(found)
 
 
 def _listed(place: Path) -> list[Path]:

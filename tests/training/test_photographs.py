@@ -19,6 +19,16 @@ def test_folders_lists_and_files_are_found_once(tmp_path: Path) -> None:
     assert find_photographs([tmp_path / "some.txt"]) == paths[:2]
 
 
+def test_linked_folders_are_followed_once_and_not_in_circles(tmp_path: Path) -> None:
+    elsewhere = write_photographs(tmp_path / "elsewhere", 1)
+    paths = write_photographs(tmp_path / "all" / "deep", 2)
+    (tmp_path / "all" / "circle").symlink_to(tmp_path / "all")
+    (tmp_path / "all" / "again").symlink_to(tmp_path / "all" / "deep")
+    (tmp_path / "all" / "linked").symlink_to(tmp_path / "elsewhere")
+    linked = tmp_path / "all" / "linked" / elsewhere[0].name
+    assert find_photographs([tmp_path / "all"]) == [*paths, linked]
+
+
 def test_what_is_missing_is_named(tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_text("gone.png\n")
     with pytest.raises(SourceError, match=r"no pictures there; expected .*\.webp"):
