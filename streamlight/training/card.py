@@ -98,15 +98,18 @@ def count_licences(index: Path, used: Iterable[Path]) -> dict[str, int]:
     Photographs are found in it by their file's name.
 
     Raises:
-        SourceError: the index cannot be read, or has no such columns.
+        SourceError: the index cannot be read, has no such columns, or a row lacks one of them.
     """
     try:
-        with index.open(newline="", encoding="utf-8") as file:
+        with index.open(newline="", encoding="utf-8-sig") as file:  # Excel begins with a mark
             rows = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise SourceError(f"{index}: cannot be read as an index in CSV ({error})") from error
     if not rows or not {"file", "licence"} <= rows[0].keys():
         raise SourceError(f"{index}: columns `file` and `licence` were expected")
+    for number, row in enumerate(rows, 1):
+        if row["file"] is None or row["licence"] is None:
+            raise SourceError(f"{index}: row {number} below the heading lacks file or licence")
     licences = {Path(row["file"]).name: row["licence"].strip(" :") for row in rows}
     counts = Counter(licences.get(path.name, "not in the index") for path in used)
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

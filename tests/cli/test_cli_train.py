@@ -33,7 +33,7 @@ def test_a_run_ends_with_weights_that_run(tmp_path: Path, monkeypatch: pytest.Mo
     low = write_pictures(tmp_path / "low", 1, 0.1)
     high = write_pictures(tmp_path / "high", 1)
     index = tmp_path / "index.csv"
-    index.write_text("file,licence\ndata/0.png,CC0 1.0\ndata/1.png,CC0 1.0\n")
+    index.write_text("\ufefffile,licence\ndata/0.png,CC0 1.0\ndata/1.png,CC0 1.0\n")  # as of Excel
     words = ("train", data, "--out", out, *TINY, "--init", "seed", "--index", index)
     done = run_here(*words, "--eval-dir", low, high, "--eval-kodak", high)
     assert (done.code, done.out) == (0, f"{out / 'night.safetensors'}\n")
@@ -95,6 +95,13 @@ def test_a_run_ends_with_weights_that_run(tmp_path: Path, monkeypatch: pytest.Mo
         (("data", "--device", "tpu"), 1, "error: torch has no device tpu here"),
         (("data", "--eval-kodak", "empty"), 1, "error: empty: no pictures in this folder"),
         (("data", "--index", "data/0.png"), 1, "error: data/0.png: cannot be read as an index"),
+        (("data", "--index", "short.csv"), 1, "error: short.csv: row 2 below the heading lacks"),
+        (("data", "--minutes", "0"), 2, "error: --minutes 0: more than 0"),
+        (("data", "--minutes", "-1"), 2, "error: --minutes -1: more than 0"),
+        (("data", "--rate", "-1"), 2, "error: --rate -1: more than 0"),
+        (("data", "--rate", "nan"), 2, "error: --rate nan: more than 0"),
+        (("data", "--seed", "-1"), 2, "error: --seed -1: from 0 to 4294967295"),
+        (("data", "--seed", str(2**64)), 2, "error: --seed 18446744073709551616: from 0 to"),
         (("data", "--keep", "0.5"), 2, "error: --keep mixes in the weights of --init"),
         (("data", "--crop", "31"), 2, "error: --crop 31: a multiple of 2 from 32 to 256"),
     ],
@@ -110,7 +117,8 @@ def test_what_is_wrong_is_said_in_a_line(
     write_pictures(tmp_path / "data", 1)
     (tmp_path / "empty").mkdir()
     data, *options = words
-    failed = run_here("train", data, "--out", "run", "--device", "cpu", *options)
+    (tmp_path / "short.csv").write_text("file,licence\n0.png,CC0\n1.png\n")
+    failed = run_here("train", data, "--out", "run", *TINY, *options)
     assert failed.code == code
     assert failed.err.startswith(message)
     assert len(failed.lines) == 1

@@ -182,7 +182,7 @@ def test_what_a_power_cut_left_of_lines_leaves_the_log(tmp_path: Path) -> None:
     assert (tmp_path / "log.csv").read_bytes() == whole
 
 
-@pytest.mark.parametrize("data", [b"", b"no checkpoint", b"PK\x03\x04 no zip"])
+@pytest.mark.parametrize("data", [b"", b"hi", b"no checkpoint", b"PK\x03\x04 no zip"])
 def test_a_broken_checkpoint_is_named(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "checkpoint.pt"
     path.write_bytes(data)
