@@ -68,9 +68,9 @@ def run_training(request: Request) -> None:
     from streamlight.training.start import begin, open_device
     from streamlight.training.trainer import Trainer
 
-    spec = replace(find_model(request.model), name=request.out.name, weights=None)
     start_spec = find_model(request.model)
     folder = RunFolder(request.out)
+    spec = replace(start_spec, name=folder.name, weights=None)
     device = open_device(request.device)
     options = _options(request, device.type)
     network = begin(start_spec, request.init, request.seed)
@@ -153,7 +153,7 @@ def _validator(request: Request, folder: "RunFolder", stop: threading.Event) -> 
     sets.check()
 
     def measure(network: Any, sheet: Path) -> "Table":
-        rows = validate(network, sets, folder.path.name, sheet, stop)
+        rows = validate(network, sets, folder.name, sheet, stop)
         if rows:
             write_results(sheet.with_suffix(".csv"), rows)
         return rows
@@ -185,7 +185,7 @@ def _card(
 
     return model_card(
         CardFacts(
-            name=request.out.name,
+            name=trainer.network.spec.name,
             spec=trainer.network.spec,
             options=trainer.options,
             steps=trainer.step,

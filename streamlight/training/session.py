@@ -32,6 +32,11 @@ class RunFolder:
     path: Path
 
     @property
+    def name(self) -> str:
+        """Of the model; of "." too."""
+        return self.path.resolve().name
+
+    @property
     def checkpoint(self) -> Path:
         """All that the run needs to go on."""
         return self.path / "checkpoint.pt"
@@ -39,7 +44,7 @@ class RunFolder:
     @property
     def weights(self) -> Path:
         """What `--model` takes."""
-        return self.path / f"{self.path.name}.safetensors"
+        return self.path / f"{self.name}.safetensors"
 
     @property
     def card(self) -> Path:

@@ -165,6 +165,17 @@ def test_an_evaluation_can_be_stopped(tmp_path: Path) -> None:
     assert not sheet.exists()
 
 
+def test_the_folder_one_is_in_gives_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, out = write_pictures(tmp_path / "data", 1), tmp_path / "night"
+    out.mkdir()
+    monkeypatch.chdir(out)
+    done = run_here("train", data, "--out", ".", *TINY)
+    assert (done.code, done.out) == (0, "night.safetensors\n")
+    assert (out / "MODEL_CARD.md").read_text().startswith("# Model card: night\n")
+
+
 @pytest.mark.slow
 def test_ctrl_c_writes_a_checkpoint_that_resume_goes_on_from(tmp_path: Path) -> None:
     data, out = write_pictures(tmp_path / "data"), tmp_path / "night"
