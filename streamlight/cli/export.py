@@ -1,9 +1,11 @@
 """`streamlight export`: the ONNX graphs of a network, for other runtimes."""
 
 import sys
-from contextlib import redirect_stdout
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
-from typing import Annotated
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +16,9 @@ from streamlight.cli.options import Debug, start_log
 from streamlight.errors import SinkError, UsageError
 from streamlight.models.own import HASH_FILE, find_model, hash_of, read_card, write_whole
 from streamlight.models.packaged import graphs_folder, remove_int8_graph
+
+if TYPE_CHECKING:
+    from streamlight.training.photographs import Photographs
 
 
 def export(
@@ -83,11 +88,14 @@ def export(
             path = folder / f"{graph}.onnx"
             if path.exists() and not overwrite:
                 raise SinkError(f"{path}: exists already; -y overwrites it")
-        remove_int8_graph(folder)  # of other weights, perhaps
-        for path in export_graphs(spec, load_network(spec, weights), folder):
-            typer.echo(path)
-        for path in _quantised(folder, calibrate) if calibrate else []:
-            typer.echo(path)
+        photographs = _photographs(calibrate) if calibrate else None
+        network = load_network(spec, weights)
+        with _made_aside(folder) as aside:
+            made = export_graphs(spec, network, aside)
+            made += _quantised(aside, photographs) if photographs else []
+            remove_int8_graph(folder)  # of other weights, perhaps
+            for path in made:
+                typer.echo(path.replace(folder / path.name))
         source = weights or spec.weights
         if source is not None:
             write_whole(folder / HASH_FILE, f"{hash_of(source)}\n".encode())
@@ -96,13 +104,29 @@ def export(
                 typer.echo(folder / "MODEL_CARD.md")
 
 
-def _quantised(folder: Path, places: list[Path]) -> list[Path]:
-    from streamlight.backends.openvino_int8 import quantise
-    from streamlight.training.calibration import dark_pictures
+@contextmanager
+def _made_aside(folder: Path) -> Iterator[Path]:
+    """Make the folder, and lend one in it to write to, which is gone afterwards."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=".partial-", dir=folder) as aside:
+            yield Path(aside)
+    except OSError as error:
+        raise SinkError(f"cannot write to the folder {folder}: {error.strerror}") from error
+
+
+def _photographs(places: list[Path]) -> "Photographs":
     from streamlight.training.photographs import Photographs, find_photographs
 
     photographs = Photographs(find_photographs(places))
     for line in photographs.skipped:
         say(f"skipped: {line}")
+    return photographs
+
+
+def _quantised(folder: Path, photographs: "Photographs") -> list[Path]:
+    from streamlight.backends.openvino_int8 import quantise
+    from streamlight.training.calibration import dark_pictures
+
     with redirect_stdout(sys.stderr):  # NNCF's progress
         return quantise(folder, dark_pictures(photographs))

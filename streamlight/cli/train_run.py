@@ -14,14 +14,20 @@ from streamlight.cli.messages import say
 from streamlight.cli.signals import StopSignals
 from streamlight.cli.train_progress import TrainingProgress
 from streamlight.errors import BackendUnavailableError, UsageError
-from streamlight.models.own import find_model
+from streamlight.models.own import find_model, hash_of
+from streamlight.models.packaged import weights_path
+from streamlight.models.spec import ModelSpec
 
 if TYPE_CHECKING:
     from streamlight.evaluation.tables import Table
     from streamlight.training.options import TrainingOptions
+    from streamlight.training.origin import Origin
     from streamlight.training.photographs import Photographs
     from streamlight.training.session import RunFolder, Validate
     from streamlight.training.trainer import Trainer
+
+
+_STOPPED_EARLY = "stopped before the first step: nothing was written"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,35 +68,44 @@ def run_training(request: Request) -> None:
     from streamlight.training.start import begin, open_device
     from streamlight.training.trainer import Trainer
 
-    spec = replace(find_model(request.model), name=request.out.name, weights=None)
     start_spec = find_model(request.model)
     folder = RunFolder(request.out)
+    spec = replace(start_spec, name=folder.name, weights=None)
     device = open_device(request.device)
     options = _options(request, device.type)
     network = begin(start_spec, request.init, request.seed)
     network.spec = spec
-    teacher = load_network(find_model(request.teacher)) if request.teacher else None
+    learnt_from = find_model(request.teacher, "--teacher") if request.teacher else None
+    teacher = load_network(learnt_from) if learnt_from else None
     paths = find_photographs(request.data)
+    stop = threading.Event()
+    validate = _validator(request, folder, stop)
     folder.prepare(resume=request.resume)
     progress = TrainingProgress()
-    with StopSignals(threading.Event(), notice="stopping: writing a checkpoint") as signals:
+    with StopSignals(stop, notice="stopping") as signals:
         with progress:
-            photographs = _read(paths, progress)
+            photographs = _read(paths, progress, stop)
+            if stop.is_set():
+                say(_STOPPED_EARLY)
+                raise typer.Exit(signals.exit_code)
             licences = count_licences(request.index, photographs.paths) if request.index else {}
-            trainer = Trainer(network, photographs, options, device, teacher)
+            origin = _origin(request, learnt_from)
+            trainer = Trainer(network, photographs, options, device, teacher, origin)
             is_done = run_session(
                 trainer,
                 folder,
                 rhythm=Rhythm(checkpoint=request.checkpoint_every, evaluate=request.eval_every),
                 card=lambda rows: _card(request, trainer, photographs, licences, rows),
-                validate=_validator(request, folder),
+                validate=validate,
                 resume=request.resume,
-                stop=signals.stop,
+                stop=stop,
                 on_step=lambda report: progress.step(trainer, report.loss),
                 on_figures=_say_figures,
+                on_warning=lambda text: say(f"warning: {text}"),
             )
         if not is_done:
-            say(f"stopped after step {trainer.step}: --resume goes on from {folder.checkpoint}")
+            late = f"stopped after step {trainer.step}: --resume goes on from {folder.checkpoint}"
+            say(late if trainer.step else _STOPPED_EARLY)
             raise typer.Exit(signals.exit_code)
     typer.echo(folder.weights)
 
@@ -120,29 +135,43 @@ def _options(request: Request, device: str) -> "TrainingOptions":
     return replace(preset.without(*request.without), **options)
 
 
-def _read(paths: list[Path], progress: TrainingProgress) -> "Photographs":
+def _read(paths: list[Path], progress: TrainingProgress, stop: threading.Event) -> "Photographs":
     from streamlight.training.photographs import Photographs
 
-    photographs = Photographs(paths, on_read=progress.read)
+    photographs = Photographs(paths, on_read=progress.read, stop=stop)
     for line in photographs.skipped:
         say(f"skipped: {line}")
     return photographs
 
 
-def _validator(request: Request, folder: "RunFolder") -> "Validate | None":
+def _validator(request: Request, folder: "RunFolder", stop: threading.Event) -> "Validate | None":
     if request.eval_dir is None and request.eval_kodak is None:
         return None
     from streamlight.training.validation import ValidationSets, validate, write_results
 
     sets = ValidationSets(request.eval_dir, request.eval_kodak, request.eval_limit)
-    next(sets.pictures())  # what is wrong with the folders is said before the training
+    sets.check()
 
     def measure(network: Any, sheet: Path) -> "Table":
-        rows = validate(network, sets, folder.path.name, sheet)
-        write_results(sheet.with_suffix(".csv"), rows)
+        rows = validate(network, sets, folder.name, sheet, stop)
+        if rows:
+            write_results(sheet.with_suffix(".csv"), rows)
         return rows
 
     return measure
+
+
+def _origin(request: Request, teacher: ModelSpec | None) -> "Origin":
+    from streamlight.training.origin import Origin
+
+    begins = {None: "", "seed": f"the weights of {request.model}"}
+    return Origin(
+        command=shlex.join(["streamlight", *sys.argv[1:]]),
+        model=request.model,
+        init=begins.get(request.init, f"the weights {request.init}"),
+        teacher=request.teacher or "",
+        teacher_sha256=hash_of(weights_path(teacher)) if teacher else "",
+    )
 
 
 def _card(
@@ -154,21 +183,19 @@ def _card(
 ) -> str:
     from streamlight.training.card import CardFacts, model_card
 
-    begins = {None: "weights drawn at random", "seed": f"the weights of {request.model}"}
     return model_card(
         CardFacts(
-            name=request.out.name,
+            name=trainer.network.spec.name,
             spec=trainer.network.spec,
             options=trainer.options,
             steps=trainer.step,
             minutes=trainer.elapsed_s / 60,
             device=trainer.device_name,
-            command=shlex.join(["streamlight", *sys.argv[1:]]),
-            init=begins.get(request.init) or f"the weights {request.init}",
-            teacher=request.teacher,
+            origin=trainer.origin,
             photographs=len(photographs),
             skipped=len(photographs.skipped),
             licences=licences,
+            has_pictures=request.eval_dir is not None or request.eval_kodak is not None,
             results=rows,
         )
     )

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
@@ -70,6 +71,8 @@ def open_methods(
 ) -> Iterator[list[Method]]:
     """Open the baselines, and each model with each sampling, smoothing and `denoise`.
 
+    A model whose name another one or a baseline has is called what it was given as.
+
     Raises:
         BackendUnavailableError: the backend cannot run here.
         UsageError: a name is unknown.
@@ -84,9 +87,13 @@ def open_methods(
         for name in baselines
     ]
     with ExitStack() as stack:
+        choices = []
         for model in models:
-            choice = choose(model, backend, device, precision)
-            stack.enter_context(closing(choice.backend))
+            choices.append(choose(model, backend, device, precision))
+            stack.enter_context(closing(choices[-1].backend))
+        names = Counter([*baselines, *(choice.model.name for choice in choices)])
+        for model, choice in zip(models, choices, strict=True):
+            name = choice.model.name if names[choice.model.name] == 1 else model
             for sampling, smoothing_s in product(samplings, smoothings_s):
                 enhancer = Enhancer(
                     choice.backend,
@@ -97,7 +104,7 @@ def open_methods(
                 )
                 methods += [
                     Method(
-                        choice.model.name,
+                        name,
                         enhancer,
                         sampling,
                         smoothing_s,

@@ -134,7 +134,8 @@ class Detail(nn.Module):
         if self.is_affine:
             factor, offset = x.chunk(2, dim=1)
             x = pixels * factor + offset
-        return F.pixel_shuffle(x, self.unshuffle).clamp(0, 1)
+        x = F.pixel_shuffle(x, self.unshuffle)
+        return clamped_straight_through(x) if self.training else x.clamp(0, 1)
 
 
 class GLADNet(nn.Module):
@@ -186,6 +187,18 @@ def finer(x: Tensor) -> Tensor:
     """Interpolate x (B, C, 96, 96) linearly to the grid (B, C, 288, 288) of the affine form."""
     size = (AFFINE_SCALE * PRIOR_SIZE, AFFINE_SCALE * PRIOR_SIZE)
     return F.interpolate(x, size, mode="bilinear", align_corners=False)
+
+
+def clamped_straight_through(x: Tensor) -> Tensor:
+    """Clamp x to [0, 1], with the gradient of x itself.
+
+    A value outside has no gradient through `clamp`, so a network that is drawn with all of them
+    outside never learns. The loss, SSIM above all, still sees pictures as `eval` gives them.
+
+    Source: Y. Bengio, N. Leonard, A. Courville, "Estimating or Propagating Gradients Through
+    Stochastic Neurons for Conditional Computation", arXiv 1308.3432, 2013.
+    """
+    return x.clamp(0, 1).detach() + (x - x.detach())
 
 
 def gather(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:

@@ -41,8 +41,12 @@ def own_weights() -> list[Path]:
     return sorted(folder.glob(f"*{SUFFIX}")) if folder.is_dir() else []
 
 
-def find_model(name: str) -> ModelSpec:
+def find_model(name: str, option: str = "--model") -> ModelSpec:
     """Return the model of a name, of a name in the models folder, or of a path.
+
+    Args:
+        name: or path.
+        option: that gave it, for the messages.
 
     Raises:
         UsageError: there is none.
@@ -53,14 +57,15 @@ def find_model(name: str) -> ModelSpec:
     if name.endswith(SUFFIX) or "/" in name or os.sep in name:
         path = Path(name)
         if not path.is_file():
-            raise UsageError(f"--model {name}: no such file; weights ({SUFFIX}) were expected")
+            raise UsageError(f"{option} {name}: no such file; weights ({SUFFIX}) were expected")
         return read_spec(path)
     for path in own_weights():
         if path.stem == name:
             return read_spec(path)
-    names = ", ".join([*MODELS, *(path.stem for path in own_weights())])
+    known = [*MODELS, *(path.stem for path in own_weights())]
+    names = ", ".join(["auto", *known] if option == "--model" else known)
     raise UsageError(
-        f"--model {name}: choose one of auto, {names}, or give the path of your own weights "
+        f"{option} {name}: choose one of {names}, or give the path of your own weights "
         f"({SUFFIX}; {models_folder()} makes names of them)"
     )
 

@@ -10,6 +10,7 @@ from streamlight.errors import SourceError
 from streamlight.evaluation.tables import Table, markdown_table
 from streamlight.models.spec import ModelSpec
 from streamlight.training.options import TrainingOptions
+from streamlight.training.origin import DRAWN, Origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +24,11 @@ class CardFacts:
         steps: that were done.
         minutes: that they took.
         device: that they ran on.
-        command: that began the run.
-        init: what it began with.
-        teacher: that it learnt from; None for none.
+        origin: how it began.
         photographs: how many it saw.
         skipped: how many could not be used.
         licences: how many under each licence; empty where no index told.
+        has_pictures: whether it was given pictures to evaluate on.
         results: rows of `streamlight.training.validation.validate`.
     """
 
@@ -38,12 +38,11 @@ class CardFacts:
     steps: int
     minutes: float
     device: str
-    command: str
-    init: str
-    teacher: str | None
+    origin: Origin
     photographs: int
     skipped: int
     licences: dict[str, int]
+    has_pictures: bool
     results: Table
 
 
@@ -67,10 +66,10 @@ def model_card(facts: CardFacts) -> str:
         "",
         "## Recipe",
         "",
-        f"`{facts.command}`",
+        f"`{facts.origin.command}`",
         "",
-        f"Began with {facts.init}"
-        + (f", taught by {facts.teacher}" if facts.teacher else "")
+        f"Began with {facts.origin.init or DRAWN}"
+        + (f", taught by {facts.origin.teacher}" if facts.origin.teacher else "")
         + f". {facts.steps} steps of {options.batch} pairs in {facts.minutes:.0f} minutes on "
         f"{facts.device}, {options.precision.upper()}, seed {options.seed}.",
         "",
@@ -86,6 +85,8 @@ def model_card(facts: CardFacts) -> str:
             "",
             markdown_table(facts.results).rstrip(),
         ]
+    elif facts.has_pictures:
+        lines.append("Not measured: the run did not get through its last evaluation.")
     else:
         lines.append("Not measured: the run was given no pictures to evaluate on.")
     return "\n".join(lines) + "\n"
@@ -97,15 +98,18 @@ def count_licences(index: Path, used: Iterable[Path]) -> dict[str, int]:
     Photographs are found in it by their file's name.
 
     Raises:
-        SourceError: the index cannot be read, or has no such columns.
+        SourceError: the index cannot be read, has no such columns, or a row lacks one of them.
     """
     try:
-        with index.open(newline="", encoding="utf-8") as file:
+        with index.open(newline="", encoding="utf-8-sig") as file:  # Excel begins with a mark
             rows = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise SourceError(f"{index}: cannot be read as an index in CSV ({error})") from error
     if not rows or not {"file", "licence"} <= rows[0].keys():
         raise SourceError(f"{index}: columns `file` and `licence` were expected")
+    for number, row in enumerate(rows, 1):
+        if row["file"] is None or row["licence"] is None:
+            raise SourceError(f"{index}: row {number} below the heading lacks file or licence")
     licences = {Path(row["file"]).name: row["licence"].strip(" :") for row in rows}
     counts = Counter(licences.get(path.name, "not in the index") for path in used)
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

@@ -2,6 +2,7 @@
 
 import io
 import pickle
+import zipfile
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,7 +11,7 @@ import torch
 from streamlight.errors import ModelError
 from streamlight.models.own import write_whole
 
-FORMAT = "streamlight checkpoint 1"
+FORMAT = "streamlight checkpoint 2"
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
@@ -31,6 +32,9 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         ModelError: it cannot be read, or is no checkpoint.
     """
     try:
+        with path.open("rb") as file:
+            if not zipfile.is_zipfile(file):  # torch's older format says odd things of other files
+                raise ValueError("it is damaged, or was written by something else")
         state = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise ModelError(f"cannot read the checkpoint {path}: {error.strerror}") from error

@@ -4,22 +4,20 @@ So a run that was stopped goes on with the numbers that it would have drawn, and
 generator has to be kept.
 """
 
+import hashlib
+
 import torch
 from torch import Tensor
-
-_STEPS = 2**32
-"""More than a run has; seeds are kept apart by it."""
 
 
 class Draws:
     """Draws for one step: parameters on the CPU, noise on the device."""
 
     def __init__(self, seed: int, step: int, device: torch.device) -> None:
-        """Seed both generators with (seed, step)."""
-        number = (seed * _STEPS + step) % 2**63
+        """Seed both generators, each with numbers of its own for (seed, step)."""
         self.device = device
-        self._parameters = torch.Generator().manual_seed(number)
-        self._noise = torch.Generator(device).manual_seed(number)
+        self._parameters = torch.Generator().manual_seed(_mixed(seed, step, "parameters"))
+        self._noise = torch.Generator(device).manual_seed(_mixed(seed, step, "noise"))
 
     def uniform(self, count: int, low: float, high: float) -> Tensor:
         """Draw (count, 1, 1, 1) from [low, high), on the device."""
@@ -47,3 +45,9 @@ class Draws:
     def noise_like(self, x: Tensor) -> Tensor:
         """Draw standard normal noise of the shape of x, on the device."""
         return torch.randn(x.shape, generator=self._noise, device=self.device)
+
+
+def _mixed(seed: int, step: int, purpose: str) -> int:
+    """Mix into 32 bits, which is all that PyTorch's generator on the CPU takes of a seed."""
+    text = f"{seed} {step} {purpose}".encode()
+    return int.from_bytes(hashlib.blake2b(text, digest_size=4).digest(), "little")

@@ -86,10 +86,11 @@ def falling_off(height: int, width: int, stops: Tensor, direction: Tensor) -> Te
 def lamps(
     height: int, width: int, centres: Tensor, radius: Tensor, stops: Tensor, is_lit: Tensor
 ) -> Tensor:
-    """Light of lamps over a dark ground, by the inverse square of the distance in space.
+    """Light of lamps over a dark ground, by the fourth power of a cosine.
 
-    A lamp at height h above a plane lights it by h^2 / (h^2 + d^2) at distance d, without the
-    cosine: the pool of light of a street lamp.
+    A flat lamp at height h above a plane lights it by (h^2 / (h^2 + d^2))^2 at distance d: the
+    inverse square of the distance in space, and a cosine each of the lamp and of the plane. That
+    is the pool of light of a street lamp.
 
     Args:
         height: of the picture.

@@ -2,7 +2,6 @@
 
 import csv
 import importlib.util
-import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,23 +16,23 @@ class TrainingLog:
     """Mean loss and learning rate every so many steps, and the figures of evaluations."""
 
     def __init__(self, folder: Path, step: int = 0) -> None:
-        """Open the log of a run; lines of steps after `step`, which are done again, are dropped.
+        """Open the log of a run.
+
+        Lines of steps after `step`, which are done again, are dropped, and so is what a power cut
+        left of a line.
 
         Raises:
             SinkError: the folder cannot be written to.
         """
         self._path = folder / "log.csv"
-        lines: list[tuple[str, ...]] = [COLUMNS]
+        lines = [",".join(COLUMNS)]
         try:
             if step and self._path.is_file():
-                with self._path.open(newline="") as file:
-                    rows = list(csv.reader(file))[1:]
-                lines += [tuple(row) for row in rows if row and int(row[0]) <= step]
+                text = self._path.read_text(errors="replace")
+                lines += [line for line in text.splitlines()[1:] if _is_whole(line, step)]
         except OSError as error:
             raise SinkError(f"{self._path}: cannot be read ({error.strerror})") from error
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows(lines)
-        write_whole(self._path, text.getvalue().encode())
+        write_whole(self._path, "".join(f"{line}\n" for line in lines).encode())
         self._board = _board(folder, step)
 
     def add(self, step: int, loss: float, rate: float, step_s: float) -> None:
@@ -62,6 +61,15 @@ class TrainingLog:
         """Write what TensorBoard holds back."""
         if self._board is not None:
             self._board.close()
+
+
+def _is_whole(line: str, last: int) -> bool:
+    """Whether a line has a number in each column, and is of a step up to the last."""
+    step, *others = line.split(",")
+    try:
+        return int(step) <= last and len([float(x) for x in others]) == len(COLUMNS) - 1
+    except ValueError:
+        return False
 
 
 def _board(folder: Path, step: int) -> Any:

@@ -1,5 +1,6 @@
 """How to train, as data: what a run consists of, and the two presets."""
 
+import math
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -8,6 +9,10 @@ from streamlight.training.recipes import DEFAULT, PAPER, STEPS, Recipe
 
 FRAMES = ((288, 384), (384, 288), (320, 320), (256, 384), (384, 256))
 """Heights and widths of the whole frames, one of them a step; multiples of 16."""
+
+
+SEEDS = 2**32
+"""So many there are: PyTorch's generator on the CPU takes 32 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +90,19 @@ class TrainingOptions:
     precision: str = "fp32"
     seed: int = 0
     minutes: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that nothing can be trained with, before anything is read.
+
+        Raises:
+            UsageError: `rate`, `minutes` or `seed` is such a one.
+        """
+        if not 0 < self.rate < math.inf:
+            raise UsageError(f"--rate {self.rate:g}: more than 0, such as 5e-4")
+        if self.minutes is not None and not 0 < self.minutes < math.inf:
+            raise UsageError(f"--minutes {self.minutes:g}: more than 0")
+        if not 0 <= self.seed < SEEDS:
+            raise UsageError(f"--seed {self.seed}: from 0 to {SEEDS - 1}")
 
     def without(self, *names: str) -> "TrainingOptions":
         """Leave out steps of the recipe, terms of the loss and other departures from the paper.

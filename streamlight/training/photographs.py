@@ -1,5 +1,7 @@
 """The photographs that are trained on: found, read once, and kept small in memory."""
 
+import os
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -30,8 +32,7 @@ def find_photographs(places: Iterable[Path]) -> list[Path]:
     places = list(places)
     for place in places:
         if place.is_dir():
-            inside = sorted(path for path in place.rglob("*") if path.is_file())
-            found += [path for path in inside if path.suffix.lower() in SUFFIXES]
+            found += [path for path in _inside(place) if path.suffix.lower() in SUFFIXES]
         elif place.suffix.lower() == ".txt" and place.is_file():
             found += _listed(place)
         elif place.is_file():
@@ -59,6 +60,7 @@ class Photographs:
         short_side: int = SHORT_SIDE,
         cache_bytes: int = CACHE_BYTES,
         on_read: Callable[[int, int], None] | None = None,
+        stop: threading.Event | None = None,
     ) -> None:
         """Read all photographs, so that a bad one is known at the start and not in the night.
 
@@ -67,6 +69,7 @@ class Photographs:
             short_side: most pixels of it that are kept.
             cache_bytes: what the cache may take; the rest is read again whenever it comes up.
             on_read: called with how many of how many are read.
+            stop: set it from elsewhere to end the reading; what is read by then is all there is.
 
         Raises:
             SourceError: not one of them can be used.
@@ -77,6 +80,8 @@ class Photographs:
         self.skipped: list[str] = []
         left = cache_bytes
         for number, path in enumerate(paths):
+            if stop is not None and stop.is_set():
+                return
             try:
                 picture = self._read(path)
             except SourceError as error:
@@ -150,6 +155,21 @@ def take_frames(photographs: Sequence[Image], height: int, width: int, draws: Dr
         x = x[:, top : top + height, left : left + width]
         frames.append(x.flip(2) if draws.integer(0, 1) else x)
     return torch.stack(frames).to(draws.device)
+
+
+def _inside(folder: Path) -> list[Path]:
+    """List the files of a folder and of all folders in it, linked ones too, each of them once."""
+    found: list[Path] = []
+    seen: set[Path] = set()
+    for place, folders, files in os.walk(folder, followlinks=True):
+        here = Path(place)
+        if (real := here.resolve()) in seen:  # such as a link to a folder that holds it
+            folders.clear()
+            continue
+        seen.add(real)
+        folders.sort(key=lambda name: ((here / name).is_symlink(), name))
+        found += [path for path in (here / name for name in files) if path.is_file()]
+    return sorted(found)
 
 
 def _listed(place: Path) -> list[Path]:

@@ -29,7 +29,8 @@ class Recipe:
         uneven: chance of lamps or of light that falls off, where the target is evenly lit.
         uneven_ev: stops from the lit to the dark places.
         cast: chance of a colour cast.
-        cast_ev: standard deviation of the stops of red and of blue.
+        cast_ev: standard deviation of the stops that are drawn for each colour. Green's are taken
+            off all three, so red and blue are off by 1.41 times as much.
         noise: chance of noise.
         shot: range of its variance at white (drawn by the logarithm).
         read: range of its deviation at black (likewise).

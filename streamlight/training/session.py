@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from streamlight.errors import SinkError
+from streamlight.errors import SinkError, StreamlightError
 from streamlight.models.gladnet import GLADNet
+from streamlight.models.own import write_whole
 from streamlight.models.weights import save_weights
 from streamlight.training.checkpoint import load_checkpoint, save_checkpoint
 from streamlight.training.log import TrainingLog
@@ -31,6 +32,11 @@ class RunFolder:
     path: Path
 
     @property
+    def name(self) -> str:
+        """Of the model; of "." too."""
+        return self.path.resolve().name
+
+    @property
     def checkpoint(self) -> Path:
         """All that the run needs to go on."""
         return self.path / "checkpoint.pt"
@@ -38,7 +44,7 @@ class RunFolder:
     @property
     def weights(self) -> Path:
         """What `--model` takes."""
-        return self.path / f"{self.path.name}.safetensors"
+        return self.path / f"{self.name}.safetensors"
 
     @property
     def card(self) -> Path:
@@ -94,19 +100,24 @@ def run_session(
     stop: threading.Event | None = None,
     on_step: Callable[[StepReport], None] = lambda report: None,
     on_figures: Callable[[int, "Table"], None] = lambda step, rows: None,
+    on_warning: Callable[[str], None] = lambda text: None,
 ) -> bool:
     """Train until it is done, or until `stop`; either way a checkpoint and weights are written.
+
+    Stopped before the first step it writes nothing. Weights are written before the last
+    evaluation, which may fail, and again with its figures.
 
     Args:
         trainer: new.
         folder: of the run.
         rhythm: of log, checkpoints and evaluations.
         card: makes the model card of results.
-        validate: measures; None to measure nothing.
+        validate: measures, and gives no rows where it was stopped; None to measure nothing.
         resume: go on from the checkpoint in the folder, where there is one.
         stop: set it from another thread or a signal handler.
         on_step: called after each step.
         on_figures: called after each evaluation.
+        on_warning: told of an evaluation on the way that failed; the run goes on.
 
     Returns:
         Whether it is done; false when it was stopped.
@@ -115,13 +126,28 @@ def run_session(
         SinkError: something cannot be written; the latest checkpoint is still whole.
         UsageError: the checkpoint is of another run.
         ModelError: the checkpoint cannot be read, or the loss is not a number any more.
+        StreamlightError: the last evaluation failed.
     """
+
+    def is_stopped() -> bool:
+        return stop is not None and stop.is_set()
+
+    def measure(validate: Validate) -> "Table":
+        rows = validate(trainer.result(), folder.sheet(trainer.step))
+        if not rows:  # it was stopped
+            return rows
+        log.add_figures(trainer.step, _named(rows))
+        on_figures(trainer.step, rows)
+        return rows
+
     if folder.prepare(resume=resume):
         trainer.restore(load_checkpoint(folder.checkpoint))
+    if is_stopped() and not trainer.is_done:
+        return False
     log = TrainingLog(folder.path, trainer.step)
     reports: list[StepReport] = []
     try:
-        while not trainer.is_done and not (stop is not None and stop.is_set()):
+        while not trainer.is_done:
             report = trainer.advance()
             reports.append(report)
             on_step(report)
@@ -130,20 +156,18 @@ def run_session(
             if report.step % rhythm.checkpoint == 0:
                 save_checkpoint(folder.checkpoint, trainer.state())
             is_due = rhythm.evaluate and report.step % rhythm.evaluate == 0
-            if validate is not None and is_due and not trainer.is_done:
-                rows = validate(trainer.result(), folder.sheet(report.step))
-                log.add_figures(report.step, _named(rows))
-                on_figures(report.step, rows)
+            if validate is not None and is_due and not trainer.is_done and not is_stopped():
+                try:
+                    measure(validate)
+                except StreamlightError as error:
+                    on_warning(f"not evaluated at step {report.step}: {error}")
+            if is_stopped():
+                break
         _log(log, reports)
         save_checkpoint(folder.checkpoint, trainer.state())
-        rows = []
-        if validate is not None and trainer.is_done:
-            rows = validate(trainer.result(), folder.sheet(trainer.step))
-            log.add_figures(trainer.step, _named(rows))
-            on_figures(trainer.step, rows)
-        text = card(rows)
-        save_weights(trainer.result(), folder.weights, text)
-        _write(folder.card, text)
+        _write_result(trainer, folder, card([]))
+        if validate is not None and trainer.is_done and (rows := measure(validate)):
+            _write_result(trainer, folder, card(rows))
     finally:
         log.close()
     return trainer.is_done
@@ -164,8 +188,6 @@ def _named(rows: "Table") -> dict[str, float]:
     return figures(rows)
 
 
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise SinkError(f"{path}: cannot be written ({error.strerror})") from error
+def _write_result(trainer: Trainer, folder: RunFolder, card: str) -> None:
+    save_weights(trainer.result(), folder.weights, card)
+    write_whole(folder.card, card.encode())

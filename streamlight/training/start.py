@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from streamlight.errors import BackendUnavailableError, ModelError
 from streamlight.models.gladnet import GLADNet
 from streamlight.models.own import find_model
+from streamlight.models.packaged import weights_path
 from streamlight.models.spec import ModelSpec
 from streamlight.models.weights import load_network
 
@@ -30,7 +31,7 @@ def begin(spec: ModelSpec, init: str | None, seed: int) -> GLADNet:
     if init is None:
         return he_initialised(spec, seed)
     if init.startswith("prior:"):
-        other = find_model(init.removeprefix("prior:"))
+        other = find_model(init.removeprefix("prior:"), "--init")
         if other.prior_channels != spec.prior_channels:
             raise ModelError(
                 f"--init {init}: the prior of {other.name} has {other.prior_channels} channels, "
@@ -42,7 +43,8 @@ def begin(spec: ModelSpec, init: str | None, seed: int) -> GLADNet:
         network = load_network(spec)
     else:
         path = Path(init)
-        network = load_network(spec, path if path.is_file() else find_model(init).weights)
+        named = path if path.is_file() else weights_path(find_model(init, "--init"))
+        network = load_network(spec, named)
     return network.requires_grad_(True)
 
 

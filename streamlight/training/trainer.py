@@ -17,6 +17,7 @@ from streamlight.models.gladnet import GLADNet
 from streamlight.training.draws import Draws
 from streamlight.training.losses import coarse, loss_of
 from streamlight.training.options import TrainingOptions
+from streamlight.training.origin import Origin
 from streamlight.training.photographs import Photographs, take_frames
 from streamlight.training.recipes import Recipe
 from streamlight.training.synthesis import Pairs, synthesise
@@ -54,6 +55,7 @@ class Trainer:
     Attributes:
         network: in training.
         options: of the run.
+        origin: how the run began; of a restored one, as its checkpoint tells.
         step: steps done.
         elapsed_s: time spent in steps, over all parts of the run.
     """
@@ -65,6 +67,7 @@ class Trainer:
         options: TrainingOptions,
         device: torch.device,
         teacher: GLADNet | None = None,
+        origin: Origin | None = None,
     ) -> None:
         """Put everything on the device.
 
@@ -74,6 +77,7 @@ class Trainer:
         _check(options, network)
         self.network = _channels_last(network.to(device)).train()
         self.options = options
+        self.origin = origin or Origin()
         self.step = 0
         self.elapsed_s = 0.0
         self._photographs = photographs
@@ -161,6 +165,8 @@ class Trainer:
             "average": None if self._average is None else self._average.state_dict(),
             "optimiser": self._optimiser.state_dict(),
             "scaler": self._scaler.state_dict(),
+            "layout": _layout(self.network),
+            "origin": asdict(self.origin),
             "options": asdict(self.options),
             "photographs": [str(path) for path in self._photographs.paths],
         }
@@ -169,8 +175,16 @@ class Trainer:
         """Go on from a state.
 
         Raises:
-            UsageError: it is of a run with other options or photographs.
+            UsageError: it is of a run with another network, teacher or beginning, or with other
+                options or photographs.
         """
+        origin = Origin(**state["origin"])
+        if state["layout"] != _layout(self.network):
+            raise UsageError(
+                f"the checkpoint is of a network with other layers, of --model {origin.model}; "
+                "--resume goes on with that"
+            )
+        self.origin.check(origin)
         mine = asdict(self.options)
         free = ("steps", "minutes", "precision")
         others = [k for k in mine if k not in free and mine[k] != state["options"].get(k)]
@@ -184,13 +198,16 @@ class Trainer:
                 "the checkpoint is of a run with other pictures; give the same ones, "
                 "or begin a run with --init from its weights"
             )
+        self.origin = origin
         self.step, self.elapsed_s = state["step"], state["elapsed_s"]
         self.network.load_state_dict(state["network"])
         if self._average is not None:
             self._average.load_state_dict(state["average"])
-        self._begin = state["begin"]
+        if state["begin"] is not None:
+            self._begin = {name: x.to(self._device) for name, x in state["begin"].items()}
         self._optimiser.load_state_dict(state["optimiser"])
-        self._scaler.load_state_dict(state["scaler"])
+        if state["scaler"]:  # else the run was not in FP16 so far
+            self._scaler.load_state_dict(state["scaler"])
 
     def _loss(self) -> Tensor:
         options = self.options
@@ -268,6 +285,14 @@ class Trainer:
 def _channels_last(network: GLADNet) -> GLADNet:
     """Keep the channels of a pixel together, which convolutions in 16 bits are fastest with."""
     return cast(GLADNet, network.to(memory_format=torch.channels_last))  # type: ignore[call-overload]
+
+
+def _layout(network: GLADNet) -> dict[str, Any]:
+    """Return what the shapes of the weights follow from."""
+    facts = asdict(network.spec)
+    return {
+        name: facts[name] for name in ("prior_channels", "detail_widths", "unshuffle", "is_affine")
+    }
 
 
 def _averaging(decay: float) -> Any:

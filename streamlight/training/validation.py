@@ -1,14 +1,17 @@
 """Figures of a network in training, by the conventions of `streamlight evaluate`."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from streamlight.errors import SourceError
 from streamlight.evaluation.pairs import (
     Method,
     Picture,
@@ -41,25 +44,45 @@ class ValidationSets:
     bright: Path | None = None
     limit: int | None = None
 
-    def pictures(self) -> Iterator[Picture]:
-        """Read all pictures, the pairs first.
+    def check(self) -> None:
+        """Read all pictures once, so that what is wrong with them is known before the training.
+
+        Raises:
+            SourceError: a folder is missing, empty or incomplete, a picture cannot be read, or
+                the two of a pair differ in size.
+        """
+        for picture in self.pictures(EXPOSURES_EV[:1]):
+            if picture.reference is not None and picture.dark.shape != picture.reference.shape:
+                sizes = " and ".join(
+                    f"{image.shape[1]}x{image.shape[0]}"
+                    for image in (picture.dark, picture.reference)
+                )
+                raise SourceError(f"{picture.name}: the pair has {sizes} pixels; one size expected")
+
+    def pictures(self, exposures_ev: tuple[float, ...] = EXPOSURES_EV) -> Iterator[Picture]:
+        """Read all pictures, the pairs first, the bright ones darkened by each exposure.
 
         Raises:
             SourceError: a folder is missing, empty or incomplete.
         """
         if self.pairs is not None:
-            for number, picture in enumerate(folder_pictures(*self.pairs)):
-                if self.limit is None or number < self.limit:
-                    yield picture
+            yield from islice(folder_pictures(*self.pairs), self.limit)
         if self.bright is not None:
-            yield from darkened_pictures(self.bright, EXPOSURES_EV, limit=self.limit)
+            yield from darkened_pictures(self.bright, exposures_ev, limit=self.limit)
 
 
-def validate(network: GLADNet, sets: ValidationSets, name: str, sheet: Path) -> Table:
+def validate(
+    network: GLADNet,
+    sets: ValidationSets,
+    name: str,
+    sheet: Path,
+    stop: threading.Event | None = None,
+) -> Table:
     """Measure a network, and write a contact sheet (PNG) of what it makes.
 
     Returns:
-        A row for the pairs and for each exposure: PSNR, SSIM, GT-mean PSNR, brightness.
+        A row for the pairs and for each exposure: PSNR, SSIM, GT-mean PSNR, brightness. None of
+        them, and no sheet, where `stop` was set before all pictures were measured.
 
     Raises:
         SourceError: a folder is missing, empty or incomplete.
@@ -68,9 +91,12 @@ def validate(network: GLADNet, sets: ValidationSets, name: str, sheet: Path) -> 
     contact = ContactSheet(max_rows=12)
     with _evaluating(network):
         method = Method(name, lambda image, time_s: enhance(network, image), DEFAULT_SAMPLING)
-        rows: list[Row] = list(evaluate(sets.pictures(), [method], contact.add))
-    if rows:
-        contact.write(sheet)
+        rows: list[Row] = []
+        for row in evaluate(sets.pictures(), [method], contact.add):
+            if stop is not None and stop.is_set():
+                return []
+            rows.append(row)
+    contact.write(sheet)
     kept = ("ev", "images", "psnr", "ssim", "gt_mean_psnr", "niqe", "luma")
     return [{column: row[column] for column in kept} for row in summarise(rows)]
 

@@ -46,6 +46,34 @@ def test_8_bits_are_of_the_affine_form_alone(tmp_path: Path) -> None:
     assert "gladnet is of the paper's form; only the affine one has 8 bits" in failed.err
 
 
+def test_what_cannot_be_calibrated_with_is_said_before_anything_is_written(tmp_path: Path) -> None:
+    folder, gone = tmp_path / "graphs", tmp_path / "gone"
+    words = ("export", "--model", "gladnet-fast", "-o", folder)
+    failed = run_here(*words, "--calibrate", gone)
+    assert (failed.code, len(failed.lines)) == (1, 1)
+    assert f"{gone}: no such folder" in failed.err
+    assert not folder.exists()
+
+
+def test_an_export_that_fails_leaves_the_graphs_of_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("onnxscript")
+    photographs, folder = write_pictures(tmp_path / "photographs", 1), tmp_path / "graphs"
+    folder.mkdir()
+    for name in ("estimate.onnx", "reconstruct_int8.xml"):
+        (folder / name).write_bytes(b"of before")
+    monkeypatch.setitem(sys.modules, "nncf", None)
+    words = ("export", "--model", "gladnet-fast", "-o", folder, "--calibrate", photographs, "-y")
+    failed = run_here(*words)
+    assert failed.code == 1
+    assert "8-bit graphs need NNCF" in failed.err
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == {
+        "estimate.onnx": b"of before",
+        "reconstruct_int8.xml": b"of before",
+    }
+
+
 @pytest.mark.slow
 def test_8_bits_of_older_weights_do_not_stay(tmp_path: Path) -> None:
     pytest.importorskip("nncf")

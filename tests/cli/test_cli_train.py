@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from cli_runs import environment, finish, run_here, start
 from PIL import Image as Pillow
 from stills import write_pictures
 
+from streamlight.cli.train_progress import TrainingProgress
 from streamlight.models import MODELS
 
 ROOT = Path(__file__).parents[2]
@@ -31,7 +33,7 @@ def test_a_run_ends_with_weights_that_run(tmp_path: Path, monkeypatch: pytest.Mo
     low = write_pictures(tmp_path / "low", 1, 0.1)
     high = write_pictures(tmp_path / "high", 1)
     index = tmp_path / "index.csv"
-    index.write_text("file,licence\ndata/0.png,CC0 1.0\ndata/1.png,CC0 1.0\n")
+    index.write_text("\ufefffile,licence\ndata/0.png,CC0 1.0\ndata/1.png,CC0 1.0\n")  # as of Excel
     words = ("train", data, "--out", out, *TINY, "--init", "seed", "--index", index)
     done = run_here(*words, "--eval-dir", low, high, "--eval-kodak", high)
     assert (done.code, done.out) == (0, f"{out / 'night.safetensors'}\n")
@@ -59,8 +61,15 @@ def test_a_run_ends_with_weights_that_run(tmp_path: Path, monkeypatch: pytest.Mo
     again = run_here(*words)
     assert again.code == 1
     assert "is not empty; --resume goes on" in again.err
-    longer = run_here(*words[:4], *TINY, "--init", "seed", "--steps", "3", "--resume")
+    other = run_here(*words[:4], *TINY, "--model", "gladnet", "--steps", "3", "--resume")
+    assert other.code == 2
+    assert "with other layers, of --model gladnet-fast" in other.err
+    taught = run_here(*words[:4], *TINY, "--teacher", "gladnet-fast", "--steps", "3", "--resume")
+    assert taught.code == 2
+    assert "of a run with no --teacher" in taught.err
+    longer = run_here(*words[:4], *TINY, "--steps", "3", "--resume")
     assert longer.code == 0
+    assert "Began with the weights of gladnet-fast." in (out / "MODEL_CARD.md").read_text()
     steps = (out / "log.csv").read_text().splitlines()[1:]
     assert [line.split(",")[0] for line in steps] == ["2", "3"]
 
@@ -81,10 +90,18 @@ def test_a_run_ends_with_weights_that_run(tmp_path: Path, monkeypatch: pytest.Mo
         (("data", "--preset", "best"), 2, "error: --preset best: choose one of default, paper"),
         (("data", "--without", "fog"), 2, "error: --without fog: choose among"),
         (("data", "--model", "x"), 2, "error: --model x: choose one of"),
-        (("data", "--init", "x"), 2, "error: --model x: choose one of"),
+        (("data", "--init", "x"), 2, "error: --init x: choose one of gladnet, "),
+        (("data", "--teacher", "a/b"), 2, "error: --teacher a/b: no such file"),
         (("data", "--device", "tpu"), 1, "error: torch has no device tpu here"),
         (("data", "--eval-kodak", "empty"), 1, "error: empty: no pictures in this folder"),
         (("data", "--index", "data/0.png"), 1, "error: data/0.png: cannot be read as an index"),
+        (("data", "--index", "short.csv"), 1, "error: short.csv: row 2 below the heading lacks"),
+        (("data", "--minutes", "0"), 2, "error: --minutes 0: more than 0"),
+        (("data", "--minutes", "-1"), 2, "error: --minutes -1: more than 0"),
+        (("data", "--rate", "-1"), 2, "error: --rate -1: more than 0"),
+        (("data", "--rate", "nan"), 2, "error: --rate nan: more than 0"),
+        (("data", "--seed", "-1"), 2, "error: --seed -1: from 0 to 4294967295"),
+        (("data", "--seed", str(2**64)), 2, "error: --seed 18446744073709551616: from 0 to"),
         (("data", "--keep", "0.5"), 2, "error: --keep mixes in the weights of --init"),
         (("data", "--crop", "31"), 2, "error: --crop 31: a multiple of 2 from 32 to 256"),
     ],
@@ -100,10 +117,63 @@ def test_what_is_wrong_is_said_in_a_line(
     write_pictures(tmp_path / "data", 1)
     (tmp_path / "empty").mkdir()
     data, *options = words
-    failed = run_here("train", data, "--out", "run", "--device", "cpu", *options)
+    (tmp_path / "short.csv").write_text("file,licence\n0.png,CC0\n1.png\n")
+    failed = run_here("train", data, "--out", "run", *TINY, *options)
     assert failed.code == code
     assert failed.err.startswith(message)
     assert len(failed.lines) == 1
+
+
+def test_both_sets_of_pictures_are_read_before_the_training(tmp_path: Path) -> None:
+    pytest.importorskip("cv2")
+    data = write_pictures(tmp_path / "data", 1)
+    low, high = write_pictures(tmp_path / "low", 2), write_pictures(tmp_path / "high", 2)
+    words = ("train", data, "--out", tmp_path / "run", *TINY, "--eval-dir", low, high)
+    missing = run_here(*words, "--eval-kodak", tmp_path / "kodak")
+    assert (missing.code, len(missing.lines)) == (1, 1)
+    assert "kodak: no such folder" in missing.err
+    Pillow.fromarray(pixels(low / "1.png")[:64]).save(low / "1.png")
+    cropped = run_here(*words)
+    assert (cropped.code, len(cropped.lines)) == (1, 1)
+    assert "1: the pair has 160x64 and 160x128 pixels; one size expected" in cropped.err
+    (low / "1.png").write_bytes((low / "0.png").read_bytes()[:100])
+    assert "low/1.png: cannot be read as a picture" in run_here(*words).err
+    assert not (tmp_path / "run").exists()
+
+
+def test_ctrl_c_while_photographs_are_read_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, out = write_pictures(tmp_path / "data"), tmp_path / "night"
+    monkeypatch.setattr(
+        TrainingProgress, "read", lambda self, done, total: signal.raise_signal(signal.SIGINT)
+    )
+    stopped = run_here("train", data, "--out", out, *TINY)
+    assert (stopped.code, list(out.iterdir())) == (130, [])
+    assert stopped.lines[-1] == "stopped before the first step: nothing was written"
+
+
+def test_an_evaluation_can_be_stopped(tmp_path: Path) -> None:
+    pytest.importorskip("cv2")
+    from streamlight.models.weights import load_network
+    from streamlight.training.validation import ValidationSets, validate
+
+    stop = threading.Event()
+    stop.set()
+    sets, sheet = ValidationSets(bright=write_pictures(tmp_path / "bright")), tmp_path / "sheet.png"
+    assert validate(load_network(MODELS["gladnet-fast"]), sets, "x", sheet, stop) == []
+    assert not sheet.exists()
+
+
+def test_the_folder_one_is_in_gives_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, out = write_pictures(tmp_path / "data", 1), tmp_path / "night"
+    out.mkdir()
+    monkeypatch.chdir(out)
+    done = run_here("train", data, "--out", ".", *TINY)
+    assert (done.code, done.out) == (0, "night.safetensors\n")
+    assert (out / "MODEL_CARD.md").read_text().startswith("# Model card: night\n")
 
 
 @pytest.mark.slow

@@ -94,6 +94,22 @@ def test_models_and_samplings_stand_side_by_side() -> None:
     assert rows[1].luma > 2 * rows[0].luma
 
 
+def test_weights_of_one_name_are_called_what_they_were_given_as(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="the weights are drawn with it")
+    from streamlight.models import MODELS
+    from streamlight.models.weights import save_weights
+    from streamlight.training.start import he_initialised
+
+    paths = [str(tmp_path / folder / "m.safetensors") for folder in ("a", "b")]
+    for seed, path in enumerate(paths):
+        Path(path).parent.mkdir()
+        save_weights(he_initialised(MODELS["gladnet-fast"], seed), Path(path))
+    with open_methods([*paths, "gladnet-fast"], ["nearest"], backend="torch") as methods:
+        rows = list(evaluate([Picture("a", picture(1) // 8, picture(1))], methods))
+
+    assert [row["method"] for row in summarise(rows)] == [*paths, "gladnet-fast"]
+
+
 def test_a_network_is_warmed_up_once_for_each_size() -> None:
     calls: list[tuple[int, ...]] = []
 

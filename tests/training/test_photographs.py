@@ -1,3 +1,4 @@
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,16 @@ def test_folders_lists_and_files_are_found_once(tmp_path: Path) -> None:
     (tmp_path / "some.txt").write_text("all/deep/0.png\n\nall/deep/1.png\n")
     assert find_photographs([tmp_path / "all", paths[0]]) == paths
     assert find_photographs([tmp_path / "some.txt"]) == paths[:2]
+
+
+def test_linked_folders_are_followed_once_and_not_in_circles(tmp_path: Path) -> None:
+    elsewhere = write_photographs(tmp_path / "elsewhere", 1)
+    paths = write_photographs(tmp_path / "all" / "deep", 2)
+    (tmp_path / "all" / "circle").symlink_to(tmp_path / "all")
+    (tmp_path / "all" / "again").symlink_to(tmp_path / "all" / "deep")
+    (tmp_path / "all" / "linked").symlink_to(tmp_path / "elsewhere")
+    linked = tmp_path / "all" / "linked" / elsewhere[0].name
+    assert find_photographs([tmp_path / "all"]) == [*paths, linked]
 
 
 def test_what_is_missing_is_named(tmp_path: Path) -> None:
@@ -41,6 +52,14 @@ def test_bad_pictures_are_skipped_and_named(tmp_path: Path) -> None:
         assert str(path) in line
     with pytest.raises(SourceError, match="none of the 1 pictures can be trained on"):
         Photographs([bad])
+
+
+def test_the_reading_can_be_stopped(tmp_path: Path) -> None:
+    stop = threading.Event()
+    paths = write_photographs(tmp_path, 3)
+    photographs = Photographs(paths, on_read=lambda done, total: stop.set(), stop=stop)
+    assert photographs.paths == paths[:1]
+    assert len(Photographs(paths, stop=stop)) == 0
 
 
 def test_grey_pictures_and_16_bits_become_8_bit_rgb(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 import torch
 from training_samples import OPTIONS, new_trainer, write_photographs
 
-from streamlight.errors import ModelError, SinkError
+from streamlight.errors import ModelError, SinkError, SourceError
 from streamlight.models.own import read_card, read_spec
 from streamlight.models.weights import load_network
 from streamlight.training.checkpoint import load_checkpoint, save_checkpoint
@@ -63,6 +63,29 @@ def test_a_run_leaves_weights_card_log_and_checkpoint(
     assert load_checkpoint(folder.checkpoint)["step"] == 7
 
 
+def test_an_evaluation_that_fails_costs_neither_the_run_nor_its_weights(
+    photographs: Photographs, folder: RunFolder
+) -> None:
+    trainer = new_trainer(photographs, replace(OPTIONS, steps=4))
+    warnings: list[str] = []
+
+    def validate(network: object, sheet: Path) -> list[dict[str, float]]:
+        raise SourceError(f"{sheet.stem}: no picture")
+
+    with pytest.raises(SourceError, match="sheet-000004: no picture"):
+        run_session(
+            trainer,
+            folder,
+            rhythm=RHYTHM,
+            card=lambda rows: f"{len(rows)} rows",
+            validate=validate,
+            on_warning=warnings.append,
+        )
+    assert warnings == ["not evaluated at step 3: sheet-000003: no picture"]
+    assert read_card(folder.weights) == folder.card.read_text() == "0 rows"
+    assert load_checkpoint(folder.checkpoint)["step"] == 4
+
+
 def test_a_stopped_run_goes_on_where_it_was(photographs: Photographs, folder: RunFolder) -> None:
     straight = new_trainer(photographs, replace(OPTIONS, steps=6))
     run_session(straight, RunFolder(folder.path / "straight"), rhythm=RHYTHM, card=lambda rows: "")
@@ -83,6 +106,43 @@ def test_a_stopped_run_goes_on_where_it_was(photographs: Photographs, folder: Ru
     assert run_session(second, folder, rhythm=RHYTHM, card=lambda rows: "", resume=True)
     for a, b in zip(second.network.parameters(), straight.network.parameters(), strict=True):
         assert torch.equal(a, b)
+
+
+def test_stopped_before_the_first_step_a_run_leaves_nothing(
+    photographs: Photographs, folder: RunFolder
+) -> None:
+    stop = threading.Event()
+    stop.set()
+    trainer = new_trainer(photographs)
+    assert not run_session(trainer, folder, rhythm=RHYTHM, card=lambda rows: "", stop=stop)
+    assert list(folder.path.iterdir()) == []
+
+
+def test_stopped_in_an_evaluation_a_run_has_no_figures_and_goes_on_later(
+    photographs: Photographs, folder: RunFolder
+) -> None:
+    stop = threading.Event()
+    told: list[int] = []
+
+    def validate(network: object, sheet: Path) -> list[dict[str, float]]:
+        stop.set()
+        return []
+
+    for steps, is_done in ((6, False), (3, True)):  # stopped in the one at step 3, then in the last
+        stop.clear()
+        trainer = new_trainer(photographs, replace(OPTIONS, steps=steps))
+        assert is_done == run_session(
+            trainer,
+            folder,
+            rhythm=RHYTHM,
+            card=lambda rows: f"{len(rows)} rows",
+            validate=validate,
+            resume=True,
+            stop=stop,
+            on_figures=lambda step, rows: told.append(step),
+        )
+        assert (trainer.step, told) == (3, [])
+        assert folder.card.read_text() == "0 rows"
 
 
 def test_a_full_disk_ends_clearly_and_keeps_the_checkpoint_before(
@@ -114,7 +174,15 @@ def test_lines_of_steps_that_are_done_again_leave_the_log(tmp_path: Path) -> Non
     assert float(rows[-1]["loss"]) == 0.25
 
 
-@pytest.mark.parametrize("data", [b"", b"no checkpoint", b"PK\x03\x04 no zip"])
+def test_what_a_power_cut_left_of_lines_leaves_the_log(tmp_path: Path) -> None:
+    TrainingLog(tmp_path).add(10, 0.5, 1e-3, 0.1)
+    whole = (tmp_path / "log.csv").read_bytes()
+    (tmp_path / "log.csv").write_bytes(whole + b"20,0.2500\n" + b"\0" * 20 + b"\n30,\xff,1,1\n\n1")
+    TrainingLog(tmp_path, 40)
+    assert (tmp_path / "log.csv").read_bytes() == whole
+
+
+@pytest.mark.parametrize("data", [b"", b"hi", b"no checkpoint", b"PK\x03\x04 no zip"])
 def test_a_broken_checkpoint_is_named(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "checkpoint.pt"
     path.write_bytes(data)

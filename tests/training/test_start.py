@@ -2,13 +2,16 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from training_samples import TINY
+from training_samples import TINY, photograph
 
 from streamlight.errors import ModelError
+from streamlight.models import MODELS
 from streamlight.models.weights import save_weights
+from streamlight.training.losses import weighted_l1
 from streamlight.training.start import begin, he_initialised
 
 AFFINE = replace(TINY, name="affine", detail_widths=(4,), is_affine=True)
@@ -36,9 +39,31 @@ def test_a_prior_of_another_width_is_refused(tmp_path: Path) -> None:
         )
 
 
+def test_the_weights_of_a_name_are_those_and_no_others() -> None:
+    fast = MODELS["gladnet-fast"]
+    with pytest.raises(ModelError, match=r"gladnet\.safetensors do not fit .* 'gladnet-fast'"):
+        begin(fast, "gladnet", 1)
+    named, own = begin(replace(fast, name="mine"), "gladnet-fast", 1), begin(fast, "seed", 1)
+    for a, b in zip(named.parameters(), own.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
 def test_an_affine_network_begins_by_leaving_pictures_about_as_they_are() -> None:
     network = he_initialised(AFFINE, 3)
     image = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 0.5 + 0.25
     with torch.inference_mode():
         result = network.reconstruct(image, torch.zeros(1, 8, 96, 96))
     assert (result - image).abs().mean() < 0.1
+
+
+@pytest.mark.parametrize("seed", [2, 7])
+def test_a_network_drawn_with_results_outside_the_range_learns_all_three_colours(seed: int) -> None:
+    network = he_initialised(MODELS["gladnet"], seed)
+    target = torch.from_numpy(photograph(0, 96, 96)).permute(2, 0, 1)[None] / 255
+    result = network.reconstruct(target / 2, network.estimate(target / 2))
+    weighted_l1(result, target).backward()  # type: ignore[no-untyped-call]
+    last: Any = network.detail.convs[-1]
+    assert bool((last.bias.grad.abs() > 0.05).all())
+    with torch.inference_mode():
+        seen = network.eval().reconstruct(target / 2, network.estimate(target / 2))
+    assert torch.equal(result, seen)
