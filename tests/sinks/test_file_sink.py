@@ -82,6 +82,23 @@ def test_the_last_frame_is_shown_as_long_as_in_the_source(tmp_path: Path, contai
     assert Fraction(after.video["avg_frame_rate"]) == Fraction(1, 3)
 
 
+@pytest.mark.parametrize("source", ["clip.mp4", "clip.mkv"])
+@pytest.mark.parametrize("container", ["out.mp4", "out.mkv"])
+@pytest.mark.parametrize("bframes", [0, 2])
+def test_a_file_of_varying_rate_lasts_as_long_as_its_source(
+    tmp_path: Path, source: str, container: str, bframes: int
+) -> None:
+    """Its last frame is a short one, and before it comes a pause that the mean rate knows of."""
+    silent, clip = make_clip(tmp_path / "25fps.mp4", frames=30), tmp_path / source
+    chain = "select='not(mod(n,7))+lt(n,10)',setpts='PTS+gt(N,11)*15/TB'"
+    command = ["ffmpeg", "-v", "error", "-i", str(silent), "-vf", chain, "-fps_mode", "vfr"]
+    command += ["-bf", str(bframes), "-video_track_timescale", "25000", str(clip)]
+    subprocess.run(command, check=True)
+    copy_clip(clip, tmp_path / container)
+    for path in (clip, tmp_path / container):
+        assert float(Probe(path).format["duration"]) == pytest.approx(16.16, abs=0.02)
+
+
 def numbers_of(path: Path) -> list[int]:
     with av.open(str(path)) as container:
         return [number_of(p.to_ndarray(format="rgb24")) for p in container.decode(video=0)]

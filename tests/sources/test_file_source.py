@@ -74,6 +74,19 @@ def test_variable_times_are_kept(tmp_path: Path, name: str, unit_s: float) -> No
 
 
 @pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv"])
+@pytest.mark.parametrize(
+    ("end_s", "durations_s"), [(None, [0.04, 9.96, 0.04]), (5, [0.04, 4.96])], ids=str
+)
+def test_a_frame_is_shown_until_the_next_or_the_end(
+    tmp_path: Path, name: str, end_s: float | None, durations_s: list[float]
+) -> None:
+    how: dict[str, Any] = {"pts": (0, 1, 250), "time_base": Fraction(1, 25)}
+    frames = read(make_clip(tmp_path / name, **how), end_s=end_s)
+    shown_s = [float(frame.duration * frame.time_base) for frame in frames]
+    assert shown_s == pytest.approx(durations_s, abs=1e-3)
+
+
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv"])
 def test_a_first_frame_that_is_shown_later_than_0_stays_there(tmp_path: Path, name: str) -> None:
     clip = make_clip(
         tmp_path / name,
