@@ -99,6 +99,17 @@ def test_a_file_of_varying_rate_lasts_as_long_as_its_source(
         assert float(Probe(path).format["duration"]) == pytest.approx(16.16, abs=0.02)
 
 
+@pytest.mark.parametrize("name", ["Movie: part 1.mp4", "file:x.mp4", "concat:a|b.mp4", "http:x.mp4"])
+def test_a_colon_in_a_relative_name_makes_no_protocol_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    clip = make_clip(tmp_path / "clip.mp4")
+    monkeypatch.chdir(tmp_path)
+    clip.rename(name)
+    copy_clip(Path(name), Path(f"12:30 {name}"))
+    assert numbers_of(tmp_path / f"12:30 {name}") == list(range(10))
+
+
 def numbers_of(path: Path) -> list[int]:
     with av.open(str(path)) as container:
         return [number_of(p.to_ndarray(format="rgb24")) for p in container.decode(video=0)]
