@@ -99,7 +99,9 @@ def test_a_file_of_varying_rate_lasts_as_long_as_its_source(
         assert float(Probe(path).format["duration"]) == pytest.approx(16.16, abs=0.02)
 
 
-@pytest.mark.parametrize("name", ["Movie: part 1.mp4", "file:x.mp4", "concat:a|b.mp4", "http:x.mp4"])
+@pytest.mark.parametrize(
+    "name", ["Movie: part 1.mp4", "file:x.mp4", "concat:a|b.mp4", "http:x.mp4"]
+)
 def test_a_colon_in_a_relative_name_makes_no_protocol_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
