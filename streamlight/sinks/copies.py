@@ -215,7 +215,7 @@ class StreamCopies:
 
     def _other_name(self, holds: Callable[[Container], bool]) -> str | None:
         """Name the output as it would be called in a container that can hold a stream."""
-        for extension in (".mkv", ".mp4", ".mov"):
+        for extension in (".mkv", ".mp4", ".mov", ".avi"):
             other = CONTAINERS[extension]
             if other != self._output.container and self._codec in other.codecs and holds(other):
                 return self._output.target.with_suffix(extension).name
