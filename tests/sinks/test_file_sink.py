@@ -190,7 +190,7 @@ def test_sound_of_mp4_starts_within_a_tenth_of_a_millisecond(
     assert starts_s[1] == pytest.approx(starts_s[0], abs=1e-4)
 
 
-def test_chapters_are_kept(tmp_path: Path) -> None:
+def test_chapters_are_kept_or_named(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "plain.mkv")
     (tmp_path / "chapters.txt").write_text(
         ";FFMETADATA1\n"
@@ -205,6 +205,11 @@ def test_chapters_are_kept(tmp_path: Path) -> None:
         assert [c["tags"]["title"] for c in chapters] == ["dusk", "night"]
         assert [float(c["start_time"]) for c in chapters] == [0, 0.12]
     assert clip.exists()
+    for container in ("out.avi", "out.ts"):
+        target = tmp_path / container
+        with FileSource(tmp_path / "clip.mkv") as source, FileSink(target, source) as sink:
+            kind = target.suffix
+            assert f"chapters are left out: a {kind} file holds none" in sink.notes
 
 
 @pytest.mark.parametrize("degrees", [90, 180, -90])
