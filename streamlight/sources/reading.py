@@ -16,7 +16,13 @@ from streamlight.sources.damage import Damage
 from streamlight.sources.decoding import decoded
 from streamlight.sources.head import Head
 from streamlight.sources.nvdec import HardwareDecoder
-from streamlight.sources.opening import choose_video, close_input, open_input
+from streamlight.sources.opening import (
+    choose_video,
+    close_input,
+    open_input,
+    opened_input,
+    packets_of,
+)
 from streamlight.sources.packets import PacketReader
 from streamlight.sources.side_streams import SideStreams
 from streamlight.sources.window import Window
@@ -94,7 +100,7 @@ class Reading:
                 self.video.codec_context.options = {"err_detect": "explode"}
             self.side = SideStreams(self.container, self.video.index, copy=copy_streams)
             self.unit = _unit_of(self.video, path)
-            self._origin = _ticks_of_start(self.container, self.unit)
+            self._origin = _ticks_of_start(self.container, self.unit, path)
             first, end = window.in_ticks(self.unit)
             self._first = first
             shift = self._origin + first
@@ -239,9 +245,19 @@ def _unit_of(video: VideoStream, path: Path) -> Fraction:
     return Fraction(video.time_base)
 
 
-def _ticks_of_start(container: av.container.InputContainer, unit: Fraction) -> int:
+def _ticks_of_start(container: av.container.InputContainer, unit: Fraction, path: Path) -> int:
     """Say where the clock starts, in ticks of the video."""
-    start = container.start_time
-    if container.format.name.split(",")[0] not in _UNTRUSTED_START or start is None:
+    if container.format.name.split(",")[0] not in _UNTRUSTED_START:
         return 0
-    return round(Fraction(start, av.time_base) / unit)
+    if container.start_time is None and path.is_file():
+        return round(_first_time_s(path) / unit)
+    return round(Fraction(container.start_time or 0, av.time_base) / unit)
+
+
+def _first_time_s(path: Path) -> Fraction:
+    """Read when a file starts, of which libavformat does not know: one of a single picture."""
+    with opened_input(path) as container:
+        for packet in packets_of(container):
+            if packet.pts is not None:
+                return packet.pts * packet.time_base
+    return Fraction(0)

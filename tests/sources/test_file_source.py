@@ -10,7 +10,7 @@ import av
 import av.stream
 import numpy as np
 import pytest
-from clips import Sound, Subtitle, grey, grey_picture, make_clip, number_of, to_frame
+from clips import Sound, Subtitle, bars, grey, grey_picture, make_clip, number_of, to_frame
 from ffprobe import Probe, needs_ffmpeg
 
 from streamlight.color import ColorSpec, Matrix, Range
@@ -158,6 +158,15 @@ def test_the_clock_of_a_transport_stream_is_moved_to_start_at_0(tmp_path: Path) 
     assert packets[0].time_base is not None
     sound_s = float(packets[0].pts * packets[0].time_base)
     assert sound_s == pytest.approx(0.5 - 481 / 44100, abs=1e-3)  # less the delay of MP2
+
+
+def test_the_clock_of_a_single_picture_in_a_transport_stream_starts_at_0(tmp_path: Path) -> None:
+    how: dict[str, Any] = {"codec": "mpeg2video", "picture": bars, "size": (320, 240)}
+    clip = make_clip(tmp_path / "one.ts", pts=[35], **how)
+    with av.open(str(clip)) as container:
+        assert container.format.name == "mpegts"
+        assert container.start_time is None
+    assert times_s(read(clip)) == [0]
 
 
 def test_times_that_stand_still_are_told_apart(tmp_path: Path) -> None:
