@@ -45,6 +45,7 @@ class Container:
         data_codecs: of data streams; libavformat's QuickTime takes any, and names most of them
             wrongly.
         holds_tags: whether it holds a title and other metadata of the recording.
+        holds_chapters: whether it holds those.
         has_fixed_rate: whether it numbers pictures instead of timing them.
     """
 
@@ -65,6 +66,7 @@ class Container:
     side_codecs: frozenset[str] | None = None
     data_codecs: frozenset[str] = frozenset()
     holds_tags: bool = True
+    holds_chapters: bool = True
     has_fixed_rate: bool = False
 
     def states_shape_of(self, codec: str) -> bool:
@@ -140,6 +142,7 @@ _ROWS = (
         deep_codec="h264",
         states_matrix=False,
         holds_rotation=False,
+        holds_chapters=False,
         has_fixed_rate=True,
     ),
     Container(
@@ -149,6 +152,7 @@ _ROWS = (
         states_matrix=False,
         holds_rotation=False,
         holds_tags=False,
+        holds_chapters=False,
         side_codecs=_BROADCAST,
         data_codecs=frozenset({"klv", "timed_id3", "scte_35"}),
     ),

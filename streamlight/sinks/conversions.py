@@ -19,6 +19,9 @@ TEXT_CODECS = frozenset({"subrip", "srt", "webvtt", "mov_text", "text"})
 
 _LOSSLESS_SOUND = frozenset({"flac", "alac", "tta", "wavpack", "ape"})
 
+_ADPCM = frozenset({"adpcm_ms", "adpcm_ima_wav"})
+"""What cameras write into AVI and hardly another container holds; PCM loses none of it."""
+
 _PCM = {
     "u8": "pcm_s16le",
     "s16": "pcm_s16le",
@@ -77,7 +80,7 @@ class TextConversion:
 
 
 class PcmConversion:
-    """Uncompressed or losslessly compressed sound to little-endian PCM, sample for sample.
+    """Uncompressed, losslessly compressed or ADPCM sound to little-endian PCM, sample for sample.
 
     Attributes:
         stream: of the output.
@@ -85,13 +88,8 @@ class PcmConversion:
 
     def __init__(self, container: OutputContainer, template: av.stream.Stream, codec: str) -> None:
         """Add a stream of `codec` to a container, in place of a copy of `template`."""
-        source = cast(AudioStream, template).codec_context
-        self._decoder = cast(AudioCodecContext, av.CodecContext.create(source.name, "r"))
-        if source.extradata:
-            self._decoder.extradata = source.extradata
-        self._decoder.sample_rate = source.sample_rate
-        self._decoder.layout = source.layout
-        self._decoder.format = source.format
+        # the input's own: PyAV cannot tell a new one how long the blocks of ADPCM are
+        self._decoder = source = cast(AudioStream, template).codec_context
         self.stream: av.stream.Stream = container.add_stream(codec, source.sample_rate)
         self._encoder = cast(AudioCodecContext, self.stream.codec_context)
         self._encoder.layout = source.layout
@@ -111,11 +109,11 @@ class PcmConversion:
 
 
 def pcm_for(template: av.stream.Stream) -> str | None:
-    """Choose the PCM that holds a stream's samples without loss; None if it is lossy itself."""
+    """Choose the PCM that holds a stream's samples without loss; None if that is far too large."""
     context = template.codec_context
     if not isinstance(context, AudioCodecContext):
         return None
-    if not (context.name.startswith("pcm_") or context.name in _LOSSLESS_SOUND):
+    if not (context.name.startswith("pcm_") or context.name in _LOSSLESS_SOUND | _ADPCM):
         return None
     if context.name.startswith("pcm_") and "24" in context.name:
         return "pcm_s24le"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from math import ceil
+from fractions import Fraction
 from os import devnull
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import av
 import av.stream
 from av.audio.layout import AudioLayout
 from av.audio.stream import AudioStream
+from av.format import Flags
 
 from streamlight.errors import SinkError
 from streamlight.sinks.containers import CONTAINERS, Container
@@ -65,6 +66,7 @@ class StreamCopies:
         self._covers = {p.stream_index: p for p in reversed(list(early)) if p.size}
         self._kept: dict[int, Kept] = {}
         self._last_dts: dict[int, int] = {}
+        self._may_coincide = bool(Flags(output.muxer.format.flags) & Flags.ts_nonstrict)
 
     @property
     def notes(self) -> list[str]:
@@ -122,10 +124,9 @@ class StreamCopies:
         if kept is None:
             return
         index = packet.stream_index
-        is_subtitle = kept.stream.type == "subtitle"
         packets = [packet] if kept.convert is None else kept.convert(packet)
         for made in packets:
-            self._keep_order(made, kept.stream, index, is_subtitle)
+            self._keep_order(made, kept.stream, index)
             made.stream = kept.stream
             self._output.mux([made])
 
@@ -214,28 +215,40 @@ class StreamCopies:
 
     def _other_name(self, holds: Callable[[Container], bool]) -> str | None:
         """Name the output as it would be called in a container that can hold a stream."""
-        for extension in (".mkv", ".mp4", ".mov"):
+        for extension in (".mkv", ".mp4", ".mov", ".avi"):
             other = CONTAINERS[extension]
             if other != self._output.container and self._codec in other.codecs and holds(other):
                 return self._output.target.with_suffix(extension).name
         return None
 
-    def _keep_order(
-        self, packet: av.Packet[Any], stream: av.stream.Stream, index: int, is_subtitle: bool
-    ) -> None:
+    def _keep_order(self, packet: av.Packet[Any], stream: av.stream.Stream, index: int) -> None:
         """Move a packet that lies before the one read last; muxers take it for an error.
 
-        Only subtitles may lie at the same time as the one before. The step is one tick of the
-        output, so that rounding does not undo it.
+        Only subtitles may lie at the same time as the one before, except in Matroska. Counted in
+        the output's ticks: in the input's, which may be longer than a packet, each packet that is
+        moved would move all that follow.
         """
-        ticks = stream.time_base
-        if packet.dts is None or not packet.time_base or not ticks:
+        _count_in(packet, stream.time_base)
+        if packet.dts is None:
             return
-        last = self._last_dts.get(index)
-        if last is not None and packet.dts < last + (not is_subtitle):
-            packet.dts = last if is_subtitle else last + ceil(ticks / packet.time_base)
-            packet.pts = packet.dts if packet.pts is None else max(packet.pts, packet.dts)
+        least = self._last_dts.get(index, packet.dts - 1)
+        if stream.type != "subtitle" and not self._may_coincide:
+            least += 1
+        if packet.dts < least:
+            packet.dts = least
+            packet.pts = least if packet.pts is None else max(packet.pts, least)
         self._last_dts[index] = packet.dts
+
+
+def _count_in(packet: av.Packet[Any], ticks: Fraction | None) -> None:
+    """Express a packet's times in another unit."""
+    if not packet.time_base or not ticks:
+        return
+    ratio = packet.time_base / ticks
+    packet.pts = None if packet.pts is None else round(packet.pts * ratio)
+    packet.dts = None if packet.dts is None else round(packet.dts * ratio)
+    packet.duration = round((packet.duration or 0) * ratio)
+    packet.time_base = ticks
 
 
 def _holds(container: Container, template: av.stream.Stream) -> bool:

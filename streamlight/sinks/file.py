@@ -106,9 +106,12 @@ class FileSink:
     def notes(self) -> list[str]:
         """What the output does not have of the input, one sentence each."""
         notes = self._video.notes + self._copies.notes
+        container = self._output.container
+        kind = container.extension
+        if self._source.chapters and not container.holds_chapters:
+            notes.append(f"chapters are left out: a {kind} file holds none")
         if self._output.lost_tags:
             names = ", ".join(self._output.lost_tags)
-            kind = self._output.container.extension
             notes.append(f"metadata ({names}) is left out: a {kind} file holds none")
         return notes
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -67,7 +68,7 @@ class OutputFile:
         metadata = metadata or {}
         with self.translated():
             self.muxer = av.open(
-                str(path),
+                os.path.abspath(path),  # a name with a colon would be one of a protocol
                 "w",
                 format=container.muxer,
                 container_options=muxer_options(container, metadata),

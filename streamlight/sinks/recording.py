@@ -213,7 +213,7 @@ class RecordingSink:
         path = self._next_path()
         with self._writing(path):
             container = av.open(
-                str(path),
+                os.path.abspath(path),  # a name with a colon would be one of a protocol
                 "w",
                 format=self._muxer,
                 container_options={

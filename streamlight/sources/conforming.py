@@ -43,7 +43,12 @@ class PictureForm:
 
 
 def timed(
-    pictures: Iterable[av.VideoFrame], unit: Fraction, shift: int, step: int, first: int
+    pictures: Iterable[av.VideoFrame],
+    unit: Fraction,
+    shift: int,
+    step: int,
+    first: int,
+    least_step: int,
 ) -> Iterator[av.VideoFrame]:
     """Give every picture a time of its own.
 
@@ -53,6 +58,7 @@ def timed(
         shift: ticks to take from every time.
         step: ticks that a picture is shown for, where the file does not say.
         first: time of a first picture that has none.
+        least_step: likewise, where the rate varies, for short ones; half of it is that of a field.
     """
     last: int | None = None
     duration = step
@@ -64,7 +70,7 @@ def timed(
         if last is not None and pts <= last:
             pts = last + 1
         last = pts
-        duration = picture.duration if picture.duration * 2 > step else step
+        duration = picture.duration if picture.duration * 2 > least_step else step
         picture.pts, picture.duration, picture.time_base = pts, duration, unit
         yield picture
         del picture

@@ -220,13 +220,37 @@ class FileSource:
         Raises:
             SourceError: reading fails, or (strict) the file is damaged or cut off.
         """
-        unit, rate = self.info.time_base, self.info.rate
+        unit, index = self.info.time_base, self._index
+        pictures = self._rest()
+        picture = next(pictures, None)
+        while picture is not None:
+            image, pts, stated = self._image_of(picture), picture.pts or 0, picture.duration
+            del picture  # or it lives until the next one is decoded
+            picture = next(pictures, None)
+            if picture is not None:
+                duration = (picture.pts or 0) - pts
+            else:
+                duration = self._last_duration(pts, stated)
+            yield Frame(image, pts, unit, index, duration)
+            del image
+            index += 1
+
+    def _last_duration(self, pts: int, stated: int) -> int:
+        """Say how long the last frame is shown.
+
+        What MP4 states for it belongs to another picture where they are reordered; but it is not
+        shown any longer than the video or the part lasts.
+        """
+        reading, unit, rate = self._reading, self.info.time_base, self.info.rate
         step = max(1, round(1 / (rate * unit))) if rate else 1
-        for index, picture in enumerate(self._rest(), start=self._index):
-            image = self._image_of(picture)
-            duration = picture.duration if picture.duration * 2 > step else step
-            yield Frame(image, picture.pts or 0, unit, index, duration)
-            del picture, image
+        duration = stated or step
+        if reading.end_s is not None and self._steps.chain is None:
+            left = round(reading.end_s / unit) - pts
+            duration = min(duration, left if left > 0 else step)
+        if reading.length_s is not None:
+            left = max(1, round(reading.length_s / unit) - pts)
+            duration = left if reading.is_followed else min(duration, left)
+        return duration
 
     def _image_of(self, picture: av.VideoFrame) -> Any:
         if self._take is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -37,7 +38,8 @@ def open_input(path: Path, hwaccel: HWAccel | None = None) -> av.container.Input
     except OSError as error:
         raise SourceError(f"{path}: cannot be read ({error.strerror})") from error
     try:
-        return av.open(str(path), metadata_errors="replace", hwaccel=hwaccel)
+        # "Movie: part 1.mp4" would be a file of the protocol "Movie"
+        return av.open(os.path.abspath(path), metadata_errors="replace", hwaccel=hwaccel)
     except av.error.PermissionError as error:
         raise SourceError(f"{path}: no permission to read it") from error
     except av.error.FFmpegError as error:

@@ -16,13 +16,22 @@ from streamlight.sources.damage import Damage
 from streamlight.sources.decoding import decoded
 from streamlight.sources.head import Head
 from streamlight.sources.nvdec import HardwareDecoder
-from streamlight.sources.opening import choose_video, close_input, open_input
+from streamlight.sources.opening import (
+    choose_video,
+    close_input,
+    open_input,
+    opened_input,
+    packets_of,
+)
 from streamlight.sources.packets import PacketReader
 from streamlight.sources.side_streams import SideStreams
 from streamlight.sources.window import Window
 
 _UNTRUSTED_START = {"mpegts", "mpeg", "dvd", "vob", "svcd"}
 """Formats whose clock starts anywhere: the output starts at 0 instead."""
+
+_STATE_THEIR_END = {"mov", "mp4", "matroska", "webm"}
+"""Formats whose header says when the video ends; of others, libavformat makes it of the packets."""
 
 
 class LostPlaceError(Exception):
@@ -45,6 +54,7 @@ class Reading:
         head: what the first decoded picture tells of all.
         form: what the pictures are brought to.
         has_skipped: whether decoding began in the middle.
+        is_followed: whether pictures turned out to come after the part.
     """
 
     def __init__(
@@ -79,6 +89,7 @@ class Reading:
             LostPlaceError: what was skipped is needed to tell the time.
         """
         self.path = path
+        self.is_followed = False
         self.damage = Damage(path, strict=strict)
         self.container = hardware.open(path) if hardware else open_input(path)
         try:
@@ -89,7 +100,7 @@ class Reading:
                 self.video.codec_context.options = {"err_detect": "explode"}
             self.side = SideStreams(self.container, self.video.index, copy=copy_streams)
             self.unit = _unit_of(self.video, path)
-            self._origin = _ticks_of_start(self.container, self.unit)
+            self._origin = _ticks_of_start(self.container, self.unit, path)
             first, end = window.in_ticks(self.unit)
             self._first = first
             shift = self._origin + first
@@ -130,10 +141,7 @@ class Reading:
     @property
     def rate(self) -> Fraction | None:
         """Nominal frames per second; the average is nonsense in files of 1 ms time base."""
-        for rate in (self.video.average_rate, self.video.guessed_rate):
-            if rate and 0 < rate <= 480:
-                return Fraction(rate)
-        return None
+        return next(iter(self._rates), None)
 
     @property
     def sample_aspect_ratio(self) -> Fraction | None:
@@ -146,14 +154,31 @@ class Reading:
         duration = self.container.duration
         return duration / av.time_base if duration else None
 
+    @property
+    def end_s(self) -> Fraction | None:
+        """When the video ends, on the clock of the output; None where no header says it."""
+        if not _STATE_THEIR_END & set(self.container.format.name.split(",")):
+            return None
+        if self.video.duration:
+            end_s = ((self.video.start_time or 0) + self.video.duration) * self.unit
+        elif self.container.duration:
+            start = self.container.start_time or 0
+            end_s = Fraction(start + self.container.duration, av.time_base)
+        else:
+            return None
+        return end_s - self.shift_s
+
     def pictures(self) -> Iterator[av.VideoFrame]:
         """Yield the decoded pictures, alike and on the clock of the output.
 
         Those before 0 are not part of the part that is asked for; they lead up to it.
         """
-        step = max(1, round(1 / (self.rate * self.unit))) if self.rate else 1
+        steps = [max(1, round(1 / (rate * self.unit))) for rate in self._rates] or [1]
         shift = self._origin + self._first
-        yield from self._conformer(timed(self._all(), self.unit, shift, step, first=-self._first))
+        times = timed(
+            self._all(), self.unit, shift, steps[0], first=-self._first, least_step=min(steps)
+        )
+        yield from self._conformer(times)
 
     def skim(self) -> Iterator[Fraction]:
         """Read the part without decoding, for `side`; yield how far, in seconds of the output."""
@@ -190,6 +215,11 @@ class Reading:
         cut = self.damage.check_complete(self.container, self.video) if is_whole else None
         return [*notes, cut] if cut else notes
 
+    @property
+    def _rates(self) -> list[Fraction]:
+        rates = (self.video.average_rate, self.video.guessed_rate)
+        return [Fraction(rate) for rate in rates if rate and 0 < rate <= 480]
+
     def _all(self) -> Iterator[av.VideoFrame]:
         first, self._first_picture = self._first_picture, None
         if first is not None:
@@ -215,9 +245,19 @@ def _unit_of(video: VideoStream, path: Path) -> Fraction:
     return Fraction(video.time_base)
 
 
-def _ticks_of_start(container: av.container.InputContainer, unit: Fraction) -> int:
+def _ticks_of_start(container: av.container.InputContainer, unit: Fraction, path: Path) -> int:
     """Say where the clock starts, in ticks of the video."""
-    start = container.start_time
-    if container.format.name.split(",")[0] not in _UNTRUSTED_START or start is None:
+    if container.format.name.split(",")[0] not in _UNTRUSTED_START:
         return 0
-    return round(Fraction(start, av.time_base) / unit)
+    if container.start_time is None and path.is_file():
+        return round(_first_time_s(path) / unit)
+    return round(Fraction(container.start_time or 0, av.time_base) / unit)
+
+
+def _first_time_s(path: Path) -> Fraction:
+    """Read when a file starts, of which libavformat does not know: one of a single picture."""
+    with opened_input(path) as container:
+        for packet in packets_of(container):
+            if packet.pts is not None:
+                return packet.pts * packet.time_base
+    return Fraction(0)

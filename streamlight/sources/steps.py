@@ -61,12 +61,11 @@ class PictureSteps:
         length_s = reading.length_s
         last: int | None = None
         is_found = after is None
-        is_whole = True
         for picture in self._processed(reading):
             unit = self.chain.time_base if self.chain else reading.unit
             picture.pts = last = _increasing(picture.pts, last)
             if length_s is not None and last * unit >= length_s:
-                is_whole = False
+                reading.is_followed = True
                 break
             if after is not None and last <= after:
                 is_found |= last == after
@@ -82,9 +81,9 @@ class PictureSteps:
                 f"{reading.path}: has no frame to resume after: another file than before, or "
                 "other options"
             )
-        if not is_whole:
+        if reading.is_followed:
             reading.finish()
-        for note in reading.closing_notes(is_whole=is_whole):
+        for note in reading.closing_notes(is_whole=not reading.is_followed):
             self._note(note)
 
     def unit_of(self, reading: Reading) -> Fraction:

@@ -82,6 +82,36 @@ def test_the_last_frame_is_shown_as_long_as_in_the_source(tmp_path: Path, contai
     assert Fraction(after.video["avg_frame_rate"]) == Fraction(1, 3)
 
 
+@pytest.mark.parametrize("source", ["clip.mp4", "clip.mkv"])
+@pytest.mark.parametrize("container", ["out.mp4", "out.mkv"])
+@pytest.mark.parametrize("bframes", [0, 2])
+def test_a_file_of_varying_rate_lasts_as_long_as_its_source(
+    tmp_path: Path, source: str, container: str, bframes: int
+) -> None:
+    """Its last frame is a short one, and before it comes a pause that the mean rate knows of."""
+    silent, clip = make_clip(tmp_path / "25fps.mp4", frames=30), tmp_path / source
+    chain = "select='not(mod(n,7))+lt(n,10)',setpts='PTS+gt(N,11)*15/TB'"
+    command = ["ffmpeg", "-v", "error", "-i", str(silent), "-vf", chain, "-fps_mode", "vfr"]
+    command += ["-bf", str(bframes), "-video_track_timescale", "25000", str(clip)]
+    subprocess.run(command, check=True)
+    copy_clip(clip, tmp_path / container)
+    for path in (clip, tmp_path / container):
+        assert float(Probe(path).format["duration"]) == pytest.approx(16.16, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    "name", ["Movie: part 1.mp4", "file:x.mp4", "concat:a|b.mp4", "http:x.mp4"]
+)
+def test_a_colon_in_a_relative_name_makes_no_protocol_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    clip = make_clip(tmp_path / "clip.mp4")
+    monkeypatch.chdir(tmp_path)
+    clip.rename(name)
+    copy_clip(Path(name), Path(f"12:30 {name}"))
+    assert numbers_of(tmp_path / f"12:30 {name}") == list(range(10))
+
+
 def numbers_of(path: Path) -> list[int]:
     with av.open(str(path)) as container:
         return [number_of(p.to_ndarray(format="rgb24")) for p in container.decode(video=0)]
@@ -160,7 +190,7 @@ def test_sound_of_mp4_starts_within_a_tenth_of_a_millisecond(
     assert starts_s[1] == pytest.approx(starts_s[0], abs=1e-4)
 
 
-def test_chapters_are_kept(tmp_path: Path) -> None:
+def test_chapters_are_kept_or_named(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "plain.mkv")
     (tmp_path / "chapters.txt").write_text(
         ";FFMETADATA1\n"
@@ -175,6 +205,11 @@ def test_chapters_are_kept(tmp_path: Path) -> None:
         assert [c["tags"]["title"] for c in chapters] == ["dusk", "night"]
         assert [float(c["start_time"]) for c in chapters] == [0, 0.12]
     assert clip.exists()
+    for container in ("out.avi", "out.ts"):
+        target = tmp_path / container
+        with FileSource(tmp_path / "clip.mkv") as source, FileSink(target, source) as sink:
+            kind = target.suffix
+            assert f"chapters are left out: a {kind} file holds none" in sink.notes
 
 
 @pytest.mark.parametrize("degrees", [90, 180, -90])

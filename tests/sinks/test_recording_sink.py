@@ -249,6 +249,17 @@ def test_an_existing_file_is_replaced_on_request(tmp_path: Path) -> None:
     assert len(Probe(path).frame_times_s) == 3
 
 
+def test_a_colon_in_a_relative_name_makes_no_protocol_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    sink = RecordingSink("12:30.mkv", live_info(), encoding=FAST)
+    record(sink, 3)
+    sink.finish()
+    assert [str(path) for path in sink.files] == ["12:30.mkv"]
+    assert len(Probe(tmp_path / "12:30.mkv").frame_times_s) == 3
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_is_named(tmp_path: Path) -> None:
     path = tmp_path / "cam.mkv"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,21 @@ def test_picture_and_sound_stay_together(tmp_path: Path, name: str, container: s
     assert len(after.packets(1)) == len(before.packets(1))
     with av.open(str(target)) as written:
         assert written.streams.video[0].codec_context.has_b_frames
+    assert distances_s(after) == pytest.approx(distances_s(before), abs=1e-3)
+
+
+@pytest.mark.parametrize("container", [".mkv", ".ts"])
+def test_packets_that_share_a_millisecond_do_not_move_those_that_follow(
+    tmp_path: Path, container: str
+) -> None:
+    """Packets of TrueHD last 0.83 ms, of which Matroska makes whole ones."""
+    silent, clip = make_clip(tmp_path / "silent.mkv", frames=50), tmp_path / "clip.mkv"
+    command = ["ffmpeg", "-v", "error", "-i", str(silent), "-f", "lavfi", "-i", "sine=d=2:r=48000"]
+    command += ["-c:v", "copy", "-c:a", "truehd", "-ac", "2", "-strict", "-2", str(clip)]
+    subprocess.run(command, check=True)
+    copy(clip, tmp_path / f"out{container}")
+    before, after = Probe(clip), Probe(tmp_path / f"out{container}")
+    assert len(after.packets(1)) == len(before.packets(1)) > 2000
     assert distances_s(after) == pytest.approx(distances_s(before), abs=1e-3)
 
 

@@ -12,7 +12,7 @@ import av
 import av.stream
 import numpy as np
 import pytest
-from clips import Sound, Subtitle, grey, grey_picture, make_clip, number_of, to_frame
+from clips import Sound, Subtitle, bars, grey, grey_picture, make_clip, number_of, to_frame
 from ffprobe import Probe, needs_ffmpeg
 
 from streamlight.color import ColorSpec, Matrix, Range
@@ -73,6 +73,19 @@ def test_variable_times_are_kept(tmp_path: Path, name: str, unit_s: float) -> No
     assert numbers(frames) == list(range(len(VARIABLE)))
     expected = [float(pts * THIRTIETH) for pts in VARIABLE]
     np.testing.assert_allclose(times_s(frames), expected, rtol=0, atol=unit_s / 2 + 1e-9)
+
+
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv"])
+@pytest.mark.parametrize(
+    ("end_s", "durations_s"), [(None, [0.04, 9.96, 0.04]), (5, [0.04, 4.96])], ids=str
+)
+def test_a_frame_is_shown_until_the_next_or_the_end(
+    tmp_path: Path, name: str, end_s: float | None, durations_s: list[float]
+) -> None:
+    how: dict[str, Any] = {"pts": (0, 1, 250), "time_base": Fraction(1, 25)}
+    frames = read(make_clip(tmp_path / name, **how), end_s=end_s)
+    shown_s = [float(frame.duration * frame.time_base) for frame in frames]
+    assert shown_s == pytest.approx(durations_s, abs=1e-3)
 
 
 @pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv"])
@@ -147,6 +160,15 @@ def test_the_clock_of_a_transport_stream_is_moved_to_start_at_0(tmp_path: Path) 
     assert packets[0].time_base is not None
     sound_s = float(packets[0].pts * packets[0].time_base)
     assert sound_s == pytest.approx(0.5 - 481 / 44100, abs=1e-3)  # less the delay of MP2
+
+
+def test_the_clock_of_a_single_picture_in_a_transport_stream_starts_at_0(tmp_path: Path) -> None:
+    how: dict[str, Any] = {"codec": "mpeg2video", "picture": bars, "size": (320, 240)}
+    clip = make_clip(tmp_path / "one.ts", pts=[35], **how)
+    with av.open(str(clip)) as container:
+        assert container.format.name == "mpegts"
+        assert container.start_time is None
+    assert times_s(read(clip)) == [0]
 
 
 def test_times_that_stand_still_are_told_apart(tmp_path: Path) -> None:
