@@ -37,6 +37,8 @@ UNTRUSTED_START = {"mpegts", "mpeg", "dvd", "vob", "svcd"}
 _MARGIN_S = 5.0
 """How far beyond a trim window to read: streams are interleaved only roughly."""
 
+_PRIME = 2**127 - 1
+
 
 @dataclass(slots=True)
 class StreamContent:
@@ -53,8 +55,8 @@ class StreamContent:
         digests: hash of the payload of each packet; of AAC without the ADTS header, which only
             some containers have.
         texts: of subtitles, the plain text of each packet.
-        joined: hash of all payloads together, for codecs whose packets may be cut anywhere.
-        size: bytes of all payloads.
+        ends: bytes of all payloads up to the start of each packet, and to the end of the last.
+        numbers: of PCM, likewise: the number that these bytes spell, modulo a prime; see `number`.
     """
 
     index: int
@@ -66,13 +68,23 @@ class StreamContent:
     times_s: list[float] = field(default_factory=list)
     digests: list[bytes] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
-    joined: hashlib.blake2b = field(default_factory=lambda: hashlib.blake2b(digest_size=8))
-    size: int = 0
+    ends: list[int] = field(default_factory=lambda: [0])
+    numbers: list[int] = field(default_factory=lambda: [0])
 
     @property
     def name(self) -> str:
         """Such as "audio stream 1 (aac)"."""
         return f"{self.type} stream {self.index} ({self.codec or 'unknown codec'})"
+
+    @property
+    def is_pcm(self) -> bool:
+        """Whether its packets may be cut anywhere."""
+        return self.codec.startswith("pcm_")
+
+    def number(self, first: int, end: int) -> int:
+        """Hash packets `first` to `end` (exclusive) of PCM, however they are cut (Rabin, Karp)."""
+        weight = pow(256, self.ends[end] - self.ends[first], _PRIME)
+        return (self.numbers[end] - self.numbers[first] * weight) % _PRIME
 
     def take(self, payload: bytes, time_s: float | None) -> None:
         """Note a packet."""
@@ -80,8 +92,10 @@ class StreamContent:
             payload = _without_adts(payload)
         self.times_s.append(float("nan") if time_s is None else time_s)
         self.digests.append(hashlib.blake2b(payload, digest_size=8).digest())
-        self.joined.update(payload)
-        self.size += len(payload)
+        self.ends.append(self.ends[-1] + len(payload))
+        if self.is_pcm:
+            number = self.numbers[-1] * pow(256, len(payload), _PRIME) + int.from_bytes(payload)
+            self.numbers.append(number % _PRIME)
         if self.type == "subtitle":
             self.texts.append(plain_text(self.codec, payload))
 
@@ -180,9 +194,10 @@ def read_content(
         if decode:  # only the times of the pictures are wanted; damage is found all the same
             video.codec_context.options = {"skip_loop_filter": "all"}
         reader = _Reader(container, video, decode)
-        if start_s and not UNTRUSTED_START & set(container.format.name.split(",")):
+        is_timed = not UNTRUSTED_START & set(container.format.name.split(","))
+        if start_s is not None and start_s > _MARGIN_S and is_timed:
             with suppress(av.error.FFmpegError):
-                container.seek(int(max(0.0, start_s - _MARGIN_S) * av.time_base))
+                container.seek(int((start_s - _MARGIN_S) * av.time_base))
         try:
             reader.read(None if end_s is None else end_s + _MARGIN_S)
         except av.error.FFmpegError as error:
