@@ -77,6 +77,11 @@ class StreamContent:
         return f"{self.type} stream {self.index} ({self.codec or 'unknown codec'})"
 
     @property
+    def lasts(self) -> bool:
+        """Whether there are packets as long as it lasts; subtitles come now and then."""
+        return self.type in ("audio", "video") and "attached_pic" not in self.dispositions
+
+    @property
     def is_pcm(self) -> bool:
         """Whether its packets may be cut anywhere."""
         return self.codec.startswith("pcm_")
@@ -115,6 +120,7 @@ class VideoContent:
         chroma: sampling, such as "4:2:0".
         color: what the first picture states, nothing guessed.
         times_s: presentation time of each picture, in order; NaN where none is stated.
+        tick_s: unit of these times.
         language: of the stream.
         title: of the stream.
         damaged: packets that could not be decoded.
@@ -130,6 +136,7 @@ class VideoContent:
     chroma: str
     color: ColorSpec
     times_s: NDArray[np.float64]
+    tick_s: Fraction
     language: str
     title: str
     damaged: int
@@ -194,17 +201,19 @@ def read_content(
         if decode:  # only the times of the pictures are wanted; damage is found all the same
             video.codec_context.options = {"skip_loop_filter": "all"}
         reader = _Reader(container, video, decode)
-        is_timed = not UNTRUSTED_START & set(container.format.name.split(","))
-        if start_s is not None and start_s > _MARGIN_S and is_timed:
+        start = container.start_time
+        has_untrusted_start = bool(UNTRUSTED_START & set(container.format.name.split(",")))
+        if start_s is not None and start_s > _MARGIN_S and not has_untrusted_start:
             with suppress(av.error.FFmpegError):
                 container.seek(int((start_s - _MARGIN_S) * av.time_base))
+        zero_s = (start or 0) / av.time_base if has_untrusted_start else 0.0
         try:
-            reader.read(None if end_s is None else end_s + _MARGIN_S)
+            reader.read(None if end_s is None else end_s + zero_s + _MARGIN_S)
         except av.error.FFmpegError as error:
             raise SourceError(f"{path}: reading failed: {error.strerror}") from error
         if reader.first is None:
             raise SourceError(f"{path}: no picture could be decoded; the file is damaged")
-        start, duration = container.start_time, container.duration
+        duration = container.duration
         return FileContent(
             path=path,
             formats=frozenset(container.format.name.split(",")),
@@ -236,20 +245,27 @@ class _Reader:
         }
 
     def read(self, until_s: float | None) -> None:
-        past: set[int] = set()
+        """Read all, or until sound and video are past a time; pictures are decoded in that order."""
+        awaited = {index for index, other in self.others.items() if other.lasts}
+        awaited.add(self._video.index)
         for packet in packets_of(self._container):
             index = packet.stream.index  # `stream_index` is 0 in the packets that flush
             if index == self._video.index:
                 undo_guessed_delay(packet, self._container, self._video)
-            time_s = None if packet.pts is None else float(packet.pts * packet.time_base)
-            if until_s is not None and time_s is not None and time_s > until_s:
-                past.add(index)
-                if self._video.index in past:
+            time_s, decoding_s = _seconds(packet.pts, packet), _seconds(packet.dts, packet)
+            if until_s is not None and decoding_s is not None and decoding_s > until_s:
+                awaited.discard(index)
+                if not awaited:
                     break
-            if index == self._video.index:
+            elif index == self._video.index:
                 self._take_video(packet, time_s)
-            elif packet.size:
+            elif packet.size and index in self.others:
                 self.others[index].take(bytes(packet), time_s)
+        else:
+            return
+        last = av.Packet()
+        last.stream, last.time_base = self._video, self._video.time_base
+        self._take_video(last, None)
 
     def _take_video(self, packet: av.Packet[Any], time_s: float | None) -> None:
         if not self._decode and packet.size and not packet.is_discard:
@@ -287,10 +303,15 @@ class _Reader:
                 first.color_trc,
             ),
             times_s=times_s if self._decode else np.sort(times_s),
+            tick_s=Fraction(self._video.time_base or 1),
             language=_language(self._video),
             title=_title(self._video),
             damaged=self._damaged,
         )
+
+
+def _seconds(ticks: int | None, packet: av.Packet[Any]) -> float | None:
+    return None if ticks is None else float(ticks * packet.time_base)
 
 
 def frame_views(
@@ -307,7 +328,7 @@ def frame_views(
     Args:
         path: of the file.
         size: side of the views.
-        start_s: of the first picture to yield; None for all.
+        start_s: pictures before it are left out; None for all.
         region: part of the picture to look at, as fractions: left, top, right, bottom.
 
     Raises:
@@ -325,7 +346,7 @@ def frame_views(
                 except av.error.FFmpegError:
                     continue
                 for picture in pictures:
-                    if start_s is not None and (picture.time or 0.0) < start_s - 1e-3:
+                    if start_s is not None and (picture.time or 0.0) < start_s:
                         continue
                     yield _luma_view(picture, size, region)
         except av.error.FFmpegError as error:

@@ -17,6 +17,7 @@ from streamlight.color import UNSPECIFIED, ColorSpec, Matrix
 from streamlight.color_names import color_name, is_stated
 from streamlight.errors import SinkError, SourceError, VerificationError
 from streamlight.sources.inventory import FileContent, StreamContent, VideoContent, read_content
+from streamlight.sources.window import Window as Cut
 from streamlight.verify.frames import FrameMatch, Region, match_frames
 from streamlight.verify.streams import (
     TOLERANCE_S,
@@ -28,9 +29,6 @@ from streamlight.verify.streams import (
     stretches,
 )
 from streamlight.verify.tags import compare_chapters, compare_metadata
-
-_EDGE_S = 0.5e-3
-"""A frame this little before a mark counts as at it, as when it was cut."""
 
 _PREROLL_S = 0.1
 """The longest packet of sound: a part begins with the one that the cut goes through."""
@@ -170,11 +168,17 @@ def compare_contents(
 
 
 def _window(before: FileContent, expected: Expectation) -> tuple[float, float]:
-    """Tell which times of the input are in the output, on the input's clock."""
-    zero = before.start_s or 0.0 if before.has_untrusted_start else 0.0
-    start = -np.inf if expected.start_s is None else expected.start_s + zero
-    end = np.inf if expected.end_s is None else expected.end_s + zero
-    return start, end
+    """Tell which times of the input are in the output, on the input's clock.
+
+    Both lie half a tick before a time of the picture's clock, so that rounding decides nothing.
+    """
+    tick = before.video.tick_s
+    zero = round((before.start_s or 0.0) / tick) if before.has_untrusted_start else 0
+    first, end = Cut.of(expected.start_s, expected.end_s, None).in_ticks(tick)
+    return (
+        -np.inf if expected.start_s is None else float((zero + first) * tick - tick / 2),
+        np.inf if end is None else float((zero + end) * tick - tick / 2),
+    )
 
 
 def _compare_frames(
@@ -188,7 +192,7 @@ def _compare_frames(
     """
     start, end = _window(before, expected)
     times = before.video.times_s
-    is_in = np.isnan(times) | ((times >= start - _EDGE_S) & (times < end - _EDGE_S))
+    is_in = np.isnan(times) | ((times >= start) & (times < end))
     times = times[is_in]
     found_times = after.video.times_s[:: expected.frames_per_input]
     if expected.is_partial:

@@ -318,6 +318,42 @@ def test_a_trimmed_output_is_compared_with_its_part(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("after_s", [0.0003, 0.0007])
+def test_a_cut_just_after_a_frame_leaves_that_frame_out(tmp_path: Path, after_s: float) -> None:
+    clip = made(tmp_path / "in.mp4", sound=[])
+
+    def part(index: int, width: int, height: int) -> Picture:
+        return brighter(index + 4, width, height)
+
+    output = made(
+        tmp_path / "out.mp4", picture=part, pts=[time - PTS[4] for time in PTS[4:]], sound=[]
+    )
+    assert parts(clip, output, deep=True, start_s=PTS[3] / 30 + after_s) == []
+
+
+def test_pictures_decoded_after_one_far_behind_the_end_are_read(tmp_path: Path) -> None:
+    clip = made(tmp_path / "in.mp4", pts=(*PTS, 600, 630, 660), options={"bf": "3"}, sound=[])
+    output = made(tmp_path / "out.mp4", picture=brighter, sound=[])
+    assert parts(clip, output, end_s=1.0) == []
+
+
+def test_a_transport_stream_whose_clock_starts_late_is_read_to_the_end_of_the_part(
+    tmp_path: Path,
+) -> None:
+    late = {"output_ts_offset": "1000"}
+    clip = made(tmp_path / "in.ts", sound=[], metadata={}, muxer_options=late)
+    output = made(tmp_path / "out.mp4", picture=brighter, pts=PTS[:8], sound=[])
+    assert parts(clip, output, end_s=20 / 30) == []
+
+
+def test_sound_before_the_first_picture_is_read_where_a_part_starts_near_it(tmp_path: Path) -> None:
+    late = [time + 30 for time in PTS]
+    clip = made(tmp_path / "in.mkv", pts=late, sound=[Sound(duration_s=1.9)], subtitles=[])
+    whole = read_content(clip, decode=True).streams[0]
+    part = read_content(clip, decode=True, start_s=0.1).streams[0]
+    assert part.times_s == whole.times_s
+
+
 def test_a_stopped_run_is_compared_as_far_as_it_came(tmp_path: Path) -> None:
     clip = made(tmp_path / "in.mp4")
     sound = [Sound(duration_s=0.5, metadata={"language": "eng"})]
