@@ -52,6 +52,7 @@ class StreamContent:
         title: likewise.
         dispositions: such as "default".
         times_s: presentation time of each packet; NaN where the file states none.
+        hidden: how many of the first an edit list hides.
         digests: hash of the payload of each packet; of AAC without the ADTS header, which only
             some containers have.
         texts: of subtitles, the plain text of each packet.
@@ -66,6 +67,7 @@ class StreamContent:
     title: str
     dispositions: frozenset[str]
     times_s: list[float] = field(default_factory=list)
+    hidden: int = 0
     digests: list[bytes] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     ends: list[int] = field(default_factory=lambda: [0])
@@ -154,7 +156,7 @@ class FileContent:
         metadata: of the container.
         chapters: of the container.
         video: the stream that is enhanced.
-        streams: all others, in their order.
+        streams: all others, in their order, but for those that a muxer makes.
     """
 
     path: Path
@@ -241,7 +243,7 @@ class _Reader:
         self.others = {
             stream.index: _content_of(stream)
             for stream in container.streams
-            if stream.index != video.index
+            if stream.index != video.index and not _is_made_by_muxer(stream)
         }
 
     def read(self, until_s: float | None) -> None:
@@ -260,7 +262,9 @@ class _Reader:
             elif index == self._video.index:
                 self._take_video(packet, time_s)
             elif packet.size and index in self.others:
-                self.others[index].take(bytes(packet), time_s)
+                other = self.others[index]
+                other.hidden += packet.is_discard and other.hidden == len(other.times_s)
+                other.take(bytes(packet), time_s)
         else:
             return
         last = av.Packet()
@@ -361,6 +365,12 @@ def _luma_view(
     small = picture.reformat(width=width, height=height, format="gray", interpolation="AREA")
     x, y = round(left * width), round(top * height)
     return np.asarray(small.to_ndarray()[y : y + size, x : x + size], np.float32)
+
+
+def _is_made_by_muxer(stream: av.stream.Stream) -> bool:
+    """Whether MP4's muxer made it of chapters (libav reads no packets of it) or of a time code."""
+    is_unread = stream.discard == av.stream.Discard.all
+    return stream.type == "data" and (is_unread or "timecode" in stream.metadata)
 
 
 def _content_of(stream: av.stream.Stream) -> StreamContent:

@@ -233,12 +233,14 @@ def _allowed_shift(
     if expected.start_s is not None:
         cut = _window(before, expected)[0]
         return -float(np.clip(-moved_s, cut - _PREROLL_S, max(cut, firsts[0])))
-    firsts += [s.times_s[0] for s in before.streams if s.times_s and np.isfinite(s.times_s[0])]
+    for stream in before.streams:
+        begun = np.array(stream.times_s[: stream.hidden + 1])
+        firsts += begun[np.isfinite(begun)].tolist()
     allowed = [0.0]
     if before.has_untrusted_start:
         allowed += [-(before.start_s or 0.0), *(-first for first in firsts)]
-    elif min(firsts) < 0:
-        allowed.append(-min(firsts))
+    else:
+        allowed += [-first for first in firsts if first < 0]
     return min(allowed, key=lambda shift_s: abs(shift_s - moved_s))
 
 

@@ -172,12 +172,15 @@ def _pair_packets(before: StreamContent, after: StreamContent, window: Window | 
         return _pair_part(before, after, window)
     name = before.name
     times, found = np.array(before.times_s), np.array(after.times_s)
+    firsts = range(before.hidden + 1)  # what an edit list hides may be left out
+    first = next((n for n in firsts if _run_from(n, before, after) == len(times)), None)
     if before.is_pcm:  # containers cut it where they like
-        differences = []
-        if _run_from(0, before, after) != len(times):
-            text = f"{after.ends[-1]} bytes, not the same"
-            differences.append(Difference(name, f"{before.ends[-1]} bytes", text))
-        return times[:1], found[:1], differences
+        if first is None:
+            counts = f"{before.ends[-1]} bytes", f"{after.ends[-1]} bytes, not the same"
+            return _NOTHING, _NOTHING, [Difference(name, *counts)]
+        return times[first:][:1], found[:1], []
+    if first is not None:
+        return times[first:], found, []
     if len(times) != len(found):
         counts = f"{len(times)} packets", f"{len(found)} packets"
         return _NOTHING, _NOTHING, [Difference(name, *counts)]
@@ -207,7 +210,8 @@ def _pair_part(before: StreamContent, after: StreamContent, window: Window) -> _
         is_same = len(found) == 0 and (len(inside) <= 2 or window.is_stopped)
         differences = [] if is_same else [Difference(before.name, wanted, f"{len(found)} others")]
         return _NOTHING, _NOTHING, differences
-    is_late = len(inside) > 0 and abs(inside[0] - run.start) > 2
+    latest = max(inside[0], before.hidden) if len(inside) else 0  # the hidden may be left out
+    is_late = len(inside) > 0 and not inside[0] - 2 <= run.start <= latest + 2
     is_short = len(inside) > 0 and abs(inside[-1] + 1 - run.stop) > 2
     if is_late or (is_short and not window.is_stopped):
         wanted = f"packets {inside[0]} to {inside[-1]}"

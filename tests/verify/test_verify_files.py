@@ -180,6 +180,44 @@ def test_chapters_are_compared(tmp_path: Path) -> None:
     assert parts(clip, other) == ["title of chapter 2", "start of chapter 2"]
 
 
+@pytest.mark.parametrize(("source", "target"), [("in.mkv", "out.mp4"), ("in.mp4", "out.mkv")])
+def test_the_chapters_of_an_mp4_are_no_stream(tmp_path: Path, source: str, target: str) -> None:
+    chapters = [(0.0, 0.4, "dusk"), (0.4, 0.9, "night")]
+    sound = [] if target == "out.mp4" else [Sound(duration_s=0.9)]  # or Matroska starts later
+    plain = made(tmp_path / "p.mp4", sound=sound)
+    bright = made(tmp_path / "b.mp4", sound=sound, picture=brighter)
+    clip = remuxed(plain, tmp_path / source, chapters=chapters)
+    assert parts(clip, remuxed(bright, tmp_path / target, chapters=chapters)) == []
+
+
+def test_the_time_code_that_a_muxer_makes_is_no_stream(tmp_path: Path) -> None:
+    code = {"timecode": "01:00:00:00"}
+    clip = made(tmp_path / "in.mkv", video_metadata=code, metadata={}, subtitles=[])
+    output = made(tmp_path / "out.mov", video_metadata=code, metadata={}, picture=brighter)
+    with av.open(str(output)) as container:
+        assert [stream.type for stream in container.streams] == ["video", "audio", "data"]
+    assert parts(clip, output) == []
+
+
+@needs_ffmpeg
+def test_sound_that_an_edit_list_hides_may_be_left_out(tmp_path: Path) -> None:
+    whole = made(tmp_path / "whole.mp4", options={"crf": "4", "g": "4"})
+    clip, output = tmp_path / "in.mp4", tmp_path / "out.mkv"
+    command = ["ffmpeg", "-v", "error", "-ss", "0.5", "-i", str(whole), "-c", "copy", str(clip)]
+    subprocess.run(command, check=True)
+    hidden = read_content(clip, decode=False).streams[0].hidden
+    assert hidden > 5
+    seen = 0
+
+    def later(packet: av.Packet[Any]) -> bool:
+        nonlocal seen
+        seen += packet.stream.type == "audio"
+        return not packet.is_discard or (packet.stream.type == "audio" and seen > hidden - 3)
+
+    remuxed(clip, output, edit=later)
+    assert parts(clip, output) == []
+
+
 def test_one_packet_of_sound_with_other_bytes_is_found(tmp_path: Path) -> None:
     clip = made(tmp_path / "in.mp4")
     good = made(tmp_path / "good.mp4", picture=brighter)

@@ -57,3 +57,16 @@ def test_pcm_may_be_cut_into_other_packets(packet: int) -> None:
 )
 def test_what_is_wrong_with_the_pcm_of_a_part_is_found(part: StreamContent, expected: str) -> None:
     assert list(found(sound(NOISE), part, PART)) == [expected]
+
+
+@pytest.mark.parametrize("window", [None, Window(-np.inf, 0.6)], ids=["all", "a part"])
+@pytest.mark.parametrize("codec", ["pcm_s16le", "mp2"])
+@pytest.mark.parametrize(("missing", "is_good"), [(0, True), (3, True), (9, True), (12, False)])
+def test_packets_that_an_edit_list_hides_may_be_left_out(
+    window: Window | None, codec: str, missing: int, is_good: bool
+) -> None:
+    before = sound(NOISE, -0.2, codec=codec)
+    before.hidden = 9
+    after = sound(NOISE[missing * PACKET :], 0.02 * missing, codec=codec)
+    differences = compare_stream(before, after, shifts_s=[0.2], window=window)
+    assert (list(differences) == []) == is_good
