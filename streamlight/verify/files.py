@@ -317,7 +317,10 @@ def _compare_streams(
     window = None
     if expected.is_trimmed:
         window = Window(*_window(before, expected), is_stopped=expected.is_partial)
-    for kind in dict.fromkeys(stream.type for stream in (*before.streams, *after.streams)):
+    kinds = dict.fromkeys(stream.type for stream in (*before.streams, *after.streams))
+    if "matroska" not in after.formats:  # others have no place for fonts
+        kinds.pop("attachment", None)
+    for kind in kinds:
         wanted = [s for s in before.streams if s.type == kind and s.index not in expected.omitted]
         found = [s for s in after.streams if s.type == kind]
         if len(wanted) != len(found):

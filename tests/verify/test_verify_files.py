@@ -316,6 +316,20 @@ def parts_moved(clip: Path, *, moved_s: float, sound_too_s: float = 0.0) -> list
     return [d.part for d in compare_contents(before, after, Expectation())]
 
 
+def test_fonts_are_missed_only_in_matroska(tmp_path: Path) -> None:
+    clip = tmp_path / "in.mkv"
+    with av.open(str(made(tmp_path / "p.mp4", sound=[]))) as plain, av.open(str(clip), "w") as out:
+        video = out.add_stream_from_template(plain.streams.video[0])
+        out.add_attachment("f.ttf", "font/ttf", bytes(99))
+        for packet in plain.demux():
+            if packet.size:
+                packet.stream = video
+                out.mux(packet)
+    for name, differs in (("out.mp4", []), ("out.mkv", ["attachment streams"])):
+        output = made(tmp_path / name, sound=[], subtitles=[], metadata={}, picture=brighter)
+        assert parts(clip, output) == differs
+
+
 @needs_ffmpeg
 def test_converted_subtitles_keep_their_words_and_times(tmp_path: Path) -> None:
     subtitles = [Subtitle("<i>a</i> line", 0.1, 0.3)]
