@@ -113,6 +113,7 @@ class VideoContent:
 
     Attributes:
         index: of the stream.
+        codec: libav's name of the format.
         width: coded.
         height: coded.
         sample_aspect_ratio: width of a pixel by its height.
@@ -129,6 +130,7 @@ class VideoContent:
     """
 
     index: int
+    codec: str
     width: int
     height: int
     sample_aspect_ratio: Fraction
@@ -293,9 +295,12 @@ class _Reader:
         context = self._video.codec_context
         return VideoContent(
             index=self._video.index,
+            codec=context.codec.canonical_name,
             width=first.width,
             height=first.height,
-            sample_aspect_ratio=Fraction(context.sample_aspect_ratio or 1),
+            sample_aspect_ratio=Fraction(
+                self._video.sample_aspect_ratio or context.sample_aspect_ratio or 1
+            ),
             rotation_degrees=rotation,
             is_mirrored=is_mirrored,
             bits=first.format.components[0].bits,

@@ -157,6 +157,7 @@ def compare_contents(
     shifts_s, found = _compare_frames(before, after, expected)
     yield from found
     yield from _compare_description(before.video, after.video, expected)
+    yield from _compare_color(before.video, after, expected)
     yield from _compare_streams(before, after, expected, shifts_s)
     title, found_title = before.video.title, after.video.title
     if "matroska" in after.formats and title != found_title:  # others have no place for it
@@ -278,7 +279,6 @@ def _compare_description(
     chroma = expected.chroma or before.chroma
     if _COARSENESS.get(after.chroma, 0) > _COARSENESS.get(chroma, 0):
         yield Difference("chroma sampling", chroma, after.chroma)
-    yield from _compare_color(before, after, expected)
     if before.language != after.language:
         yield Difference(
             "language of the video", before.language or "none", after.language or "none"
@@ -289,24 +289,38 @@ _COARSENESS = {"RGB": 0, "4:4:4": 0, "4:2:2": 1, "4:4:0": 1, "4:2:0": 2, "4:1:1"
 
 
 def _compare_color(
-    before: VideoContent, after: VideoContent, expected: Expectation
+    before: VideoContent, after: FileContent, expected: Expectation
 ) -> Iterator[Difference]:
-    """Compare the tags: what the input states must be there, and what it does not, be guessed."""
-    wanted = expected.color
+    """Compare the tags: what the input states must be there, and what it does not, be guessed.
+
+    Where a file cannot state them, what counts is what players guess.
+    """
+    wanted, found = expected.color, after.video.color
     if wanted is None:
         size = before.width, before.height
         wanted = before.color.resolved(*size)
-        if after.color.matrix != Matrix.RGB:
+        if found.matrix != Matrix.RGB:
             wanted = wanted.for_yuv(*size)
         if before.color.primaries == UNSPECIFIED and before.color.transfer == UNSPECIFIED:
             # stating what players assume anyway is no difference
-            wanted = ColorSpec(
-                wanted.matrix, wanted.range, after.color.primaries, after.color.transfer
-            )
+            wanted = ColorSpec(wanted.matrix, wanted.range, found.primaries, found.transfer)
+    can_state = _can_state(wanted, after)
+    if not can_state:
+        found = found.resolved(after.video.width, after.video.height)
     for name in ("matrix", "range", "primaries", "transfer"):
-        one, other = getattr(wanted, name), getattr(after.color, name)
+        one, other = getattr(wanted, name), getattr(found, name)
+        if not can_state and not is_stated(name, other):
+            continue
         if one != other and is_stated(name, one):
             yield Difference(f"colour {name}", color_name(name, one), color_name(name, other))
+
+
+def _can_state(color: ColorSpec, after: FileContent) -> bool:
+    """Whether a file has a place for tags: FFV1 has none, AVI neither; MP4's takes three or none."""
+    if after.video.codec != "ffv1" or "matroska" in after.formats:
+        return True
+    three = ("matrix", "primaries", "transfer")
+    return "mp4" in after.formats and all(is_stated(name, getattr(color, name)) for name in three)
 
 
 def _compare_streams(

@@ -149,6 +149,29 @@ def test_what_is_spoiled_is_named(tmp_path: Path, changes: dict[str, Any], expec
     assert expected in parts(clip, output)
 
 
+@needs_ffmpeg
+def test_the_shape_of_pixels_may_be_stated_by_the_container_alone(tmp_path: Path) -> None:
+    plain = made(tmp_path / "p.mkv", codec="ffv1", options={}, sound=[])
+    clip = tmp_path / "in.mkv"
+    command = ["ffmpeg", "-v", "error", "-i", str(plain), "-map", "0", "-c", "copy"]
+    subprocess.run([*command, "-aspect", "16/9", str(clip)], check=True)
+    shape: dict[str, Any] = {"sample_aspect_ratio": Fraction(4, 3), "sound": []}
+    assert parts(clip, made(tmp_path / "out.mkv", picture=brighter, **shape)) == []
+    assert parts(clip, plain) == ["shape of the pixels"]
+
+
+@pytest.mark.parametrize("target", ["out.mp4", "out.avi"])
+def test_ffv1_without_tags_is_as_players_guess(tmp_path: Path, target: str) -> None:
+    plain: dict[str, Any] = {"sound": [], "subtitles": [], "metadata": {}, "pts": None}
+    output = made(tmp_path / target, codec="ffv1", options={}, color=None, **plain)
+    untagged = made(tmp_path / "untagged.mkv", color=None, **plain)
+    assert parts(untagged, output) == []
+    guessed = ColorSpec(Matrix.SMPTE170M, Range.LIMITED)
+    assert parts(untagged, output, color=guessed) == []
+    full = made(tmp_path / "full.mkv", color=ColorSpec(Matrix.BT709, Range.FULL), **plain)
+    assert parts(full, output) == ["colour matrix", "colour range"]
+
+
 def test_fewer_bits_and_coarser_chroma_are_named(tmp_path: Path) -> None:
     clip = made(tmp_path / "in.mp4", pixel_format="yuv444p")
     output = made(tmp_path / "out.mp4", picture=brighter)
