@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import av
+import av.stream
 
 from streamlight.color import ColorSpec
 from streamlight.errors import SinkError
@@ -161,7 +162,7 @@ class FileSink:
     def omitted(self) -> frozenset[int]:
         """Indices of the input's streams that the output has not; `notes` name them."""
         held = {stream.index for stream in self._side.streams} | self._side.unreadable
-        return frozenset(held) - self._copies.kept
+        return frozenset(held) - self._copies.kept - self._attached
 
     @property
     def lost_metadata(self) -> frozenset[str]:
@@ -210,13 +211,22 @@ class FileSink:
     def _add_streams(self, side: SideStreams | NoSideStreams) -> None:
         codec = self._video.encoding.encoder.codec
         self._copies = StreamCopies(self._output, codec, self._source.path, self._early)
+        self._attached: set[int] = set()
         for template in side.streams[: side.position]:
-            self._copies.add(template, self._video.tags)
+            self._add_copy(template)
         self._video.add_to(self._output)
         for template in side.streams[side.position :]:
-            self._copies.add(template, self._video.tags)
+            self._add_copy(template)
         for file in side.attachments:
             self._copies.attach(file.name, file.mimetype, file.data, file.metadata)
+
+    def _add_copy(self, template: av.stream.Stream) -> None:
+        """Add a stream of the input; a cover may become an attachment, which is there at once."""
+        streams = len(self._output.muxer.streams)
+        self._copies.add(template, self._video.tags)
+        is_written = len(self._output.muxer.streams) > streams
+        if is_written and template.index not in self._copies.kept:
+            self._attached.add(template.index)
 
     def _write_side_packets(self) -> None:
         clock = self._video.clock

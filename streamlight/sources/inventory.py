@@ -37,6 +37,8 @@ UNTRUSTED_START = {"mpegts", "mpeg", "dvd", "vob", "svcd"}
 _MARGIN_S = 5.0
 """How far beyond a trim window to read: streams are interleaved only roughly."""
 
+_PRIME = 2**127 - 1
+
 
 @dataclass(slots=True)
 class StreamContent:
@@ -50,11 +52,12 @@ class StreamContent:
         title: likewise.
         dispositions: such as "default".
         times_s: presentation time of each packet; NaN where the file states none.
+        hidden: how many of the first an edit list hides.
         digests: hash of the payload of each packet; of AAC without the ADTS header, which only
             some containers have.
         texts: of subtitles, the plain text of each packet.
-        joined: hash of all payloads together, for codecs whose packets may be cut anywhere.
-        size: bytes of all payloads.
+        ends: bytes of all payloads up to the start of each packet, and to the end of the last.
+        numbers: of PCM, likewise: the number that these bytes spell, modulo a prime; see `number`.
     """
 
     index: int
@@ -64,15 +67,31 @@ class StreamContent:
     title: str
     dispositions: frozenset[str]
     times_s: list[float] = field(default_factory=list)
+    hidden: int = 0
     digests: list[bytes] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
-    joined: hashlib.blake2b = field(default_factory=lambda: hashlib.blake2b(digest_size=8))
-    size: int = 0
+    ends: list[int] = field(default_factory=lambda: [0])
+    numbers: list[int] = field(default_factory=lambda: [0])
 
     @property
     def name(self) -> str:
         """Such as "audio stream 1 (aac)"."""
         return f"{self.type} stream {self.index} ({self.codec or 'unknown codec'})"
+
+    @property
+    def lasts(self) -> bool:
+        """Whether there are packets as long as it lasts; subtitles come now and then."""
+        return self.type in ("audio", "video") and "attached_pic" not in self.dispositions
+
+    @property
+    def is_pcm(self) -> bool:
+        """Whether its packets may be cut anywhere."""
+        return self.codec.startswith("pcm_")
+
+    def number(self, first: int, end: int) -> int:
+        """Hash packets `first` to `end` (exclusive) of PCM, however they are cut (Rabin, Karp)."""
+        weight = pow(256, self.ends[end] - self.ends[first], _PRIME)
+        return (self.numbers[end] - self.numbers[first] * weight) % _PRIME
 
     def take(self, payload: bytes, time_s: float | None) -> None:
         """Note a packet."""
@@ -80,8 +99,10 @@ class StreamContent:
             payload = _without_adts(payload)
         self.times_s.append(float("nan") if time_s is None else time_s)
         self.digests.append(hashlib.blake2b(payload, digest_size=8).digest())
-        self.joined.update(payload)
-        self.size += len(payload)
+        self.ends.append(self.ends[-1] + len(payload))
+        if self.is_pcm:
+            number = self.numbers[-1] * pow(256, len(payload), _PRIME) + int.from_bytes(payload)
+            self.numbers.append(number % _PRIME)
         if self.type == "subtitle":
             self.texts.append(plain_text(self.codec, payload))
 
@@ -92,6 +113,7 @@ class VideoContent:
 
     Attributes:
         index: of the stream.
+        codec: libav's name of the format.
         width: coded.
         height: coded.
         sample_aspect_ratio: width of a pixel by its height.
@@ -101,12 +123,14 @@ class VideoContent:
         chroma: sampling, such as "4:2:0".
         color: what the first picture states, nothing guessed.
         times_s: presentation time of each picture, in order; NaN where none is stated.
+        tick_s: unit of these times.
         language: of the stream.
         title: of the stream.
         damaged: packets that could not be decoded.
     """
 
     index: int
+    codec: str
     width: int
     height: int
     sample_aspect_ratio: Fraction
@@ -116,6 +140,7 @@ class VideoContent:
     chroma: str
     color: ColorSpec
     times_s: NDArray[np.float64]
+    tick_s: Fraction
     language: str
     title: str
     damaged: int
@@ -133,7 +158,7 @@ class FileContent:
         metadata: of the container.
         chapters: of the container.
         video: the stream that is enhanced.
-        streams: all others, in their order.
+        streams: all others, in their order, but for those that a muxer makes.
     """
 
     path: Path
@@ -180,16 +205,19 @@ def read_content(
         if decode:  # only the times of the pictures are wanted; damage is found all the same
             video.codec_context.options = {"skip_loop_filter": "all"}
         reader = _Reader(container, video, decode)
-        if start_s and not UNTRUSTED_START & set(container.format.name.split(",")):
+        start = container.start_time
+        has_untrusted_start = bool(UNTRUSTED_START & set(container.format.name.split(",")))
+        if start_s is not None and start_s > _MARGIN_S and not has_untrusted_start:
             with suppress(av.error.FFmpegError):
-                container.seek(int(max(0.0, start_s - _MARGIN_S) * av.time_base))
+                container.seek(int((start_s - _MARGIN_S) * av.time_base))
+        zero_s = (start or 0) / av.time_base if has_untrusted_start else 0.0
         try:
-            reader.read(None if end_s is None else end_s + _MARGIN_S)
+            reader.read(None if end_s is None else end_s + zero_s + _MARGIN_S)
         except av.error.FFmpegError as error:
             raise SourceError(f"{path}: reading failed: {error.strerror}") from error
         if reader.first is None:
             raise SourceError(f"{path}: no picture could be decoded; the file is damaged")
-        start, duration = container.start_time, container.duration
+        duration = container.duration
         return FileContent(
             path=path,
             formats=frozenset(container.format.name.split(",")),
@@ -217,24 +245,33 @@ class _Reader:
         self.others = {
             stream.index: _content_of(stream)
             for stream in container.streams
-            if stream.index != video.index
+            if stream.index != video.index and not _is_made_by_muxer(stream)
         }
 
     def read(self, until_s: float | None) -> None:
-        past: set[int] = set()
+        """Read all, or until sound and video are past a time; pictures are decoded in that order."""
+        awaited = {index for index, other in self.others.items() if other.lasts}
+        awaited.add(self._video.index)
         for packet in packets_of(self._container):
             index = packet.stream.index  # `stream_index` is 0 in the packets that flush
             if index == self._video.index:
                 undo_guessed_delay(packet, self._container, self._video)
-            time_s = None if packet.pts is None else float(packet.pts * packet.time_base)
-            if until_s is not None and time_s is not None and time_s > until_s:
-                past.add(index)
-                if self._video.index in past:
+            time_s, decoding_s = _seconds(packet.pts, packet), _seconds(packet.dts, packet)
+            if until_s is not None and decoding_s is not None and decoding_s > until_s:
+                awaited.discard(index)
+                if not awaited:
                     break
-            if index == self._video.index:
+            elif index == self._video.index:
                 self._take_video(packet, time_s)
-            elif packet.size:
-                self.others[index].take(bytes(packet), time_s)
+            elif packet.size and index in self.others:
+                other = self.others[index]
+                other.hidden += packet.is_discard and other.hidden == len(other.times_s)
+                other.take(bytes(packet), time_s)
+        else:
+            return
+        last = av.Packet()
+        last.stream, last.time_base = self._video, self._video.time_base
+        self._take_video(last, None)
 
     def _take_video(self, packet: av.Packet[Any], time_s: float | None) -> None:
         if not self._decode and packet.size and not packet.is_discard:
@@ -258,9 +295,12 @@ class _Reader:
         context = self._video.codec_context
         return VideoContent(
             index=self._video.index,
+            codec=context.codec.canonical_name,
             width=first.width,
             height=first.height,
-            sample_aspect_ratio=Fraction(context.sample_aspect_ratio or 1),
+            sample_aspect_ratio=Fraction(
+                self._video.sample_aspect_ratio or context.sample_aspect_ratio or 1
+            ),
             rotation_degrees=rotation,
             is_mirrored=is_mirrored,
             bits=first.format.components[0].bits,
@@ -272,10 +312,15 @@ class _Reader:
                 first.color_trc,
             ),
             times_s=times_s if self._decode else np.sort(times_s),
+            tick_s=Fraction(self._video.time_base or 1),
             language=_language(self._video),
             title=_title(self._video),
             damaged=self._damaged,
         )
+
+
+def _seconds(ticks: int | None, packet: av.Packet[Any]) -> float | None:
+    return None if ticks is None else float(ticks * packet.time_base)
 
 
 def frame_views(
@@ -292,7 +337,7 @@ def frame_views(
     Args:
         path: of the file.
         size: side of the views.
-        start_s: of the first picture to yield; None for all.
+        start_s: pictures before it are left out; None for all.
         region: part of the picture to look at, as fractions: left, top, right, bottom.
 
     Raises:
@@ -310,7 +355,7 @@ def frame_views(
                 except av.error.FFmpegError:
                     continue
                 for picture in pictures:
-                    if start_s is not None and (picture.time or 0.0) < start_s - 1e-3:
+                    if start_s is not None and (picture.time or 0.0) < start_s:
                         continue
                     yield _luma_view(picture, size, region)
         except av.error.FFmpegError as error:
@@ -325,6 +370,12 @@ def _luma_view(
     small = picture.reformat(width=width, height=height, format="gray", interpolation="AREA")
     x, y = round(left * width), round(top * height)
     return np.asarray(small.to_ndarray()[y : y + size, x : x + size], np.float32)
+
+
+def _is_made_by_muxer(stream: av.stream.Stream) -> bool:
+    """Whether MP4's muxer made it of chapters (libav reads no packets of it) or of a time code."""
+    is_unread = stream.discard == av.stream.Discard.all
+    return stream.type == "data" and (is_unread or "timecode" in stream.metadata)
 
 
 def _content_of(stream: av.stream.Stream) -> StreamContent:

@@ -17,6 +17,7 @@ from streamlight.color import UNSPECIFIED, ColorSpec, Matrix
 from streamlight.color_names import color_name, is_stated
 from streamlight.errors import SinkError, SourceError, VerificationError
 from streamlight.sources.inventory import FileContent, StreamContent, VideoContent, read_content
+from streamlight.sources.window import Window as Cut
 from streamlight.verify.frames import FrameMatch, Region, match_frames
 from streamlight.verify.streams import (
     TOLERANCE_S,
@@ -28,9 +29,6 @@ from streamlight.verify.streams import (
     stretches,
 )
 from streamlight.verify.tags import compare_chapters, compare_metadata
-
-_EDGE_S = 0.5e-3
-"""A frame this little before a mark counts as at it, as when it was cut."""
 
 _PREROLL_S = 0.1
 """The longest packet of sound: a part begins with the one that the cut goes through."""
@@ -159,6 +157,7 @@ def compare_contents(
     shifts_s, found = _compare_frames(before, after, expected)
     yield from found
     yield from _compare_description(before.video, after.video, expected)
+    yield from _compare_color(before.video, after, expected)
     yield from _compare_streams(before, after, expected, shifts_s)
     title, found_title = before.video.title, after.video.title
     if "matroska" in after.formats and title != found_title:  # others have no place for it
@@ -171,11 +170,17 @@ def compare_contents(
 
 
 def _window(before: FileContent, expected: Expectation) -> tuple[float, float]:
-    """Tell which times of the input are in the output, on the input's clock."""
-    zero = before.start_s or 0.0 if before.has_untrusted_start else 0.0
-    start = -np.inf if expected.start_s is None else expected.start_s + zero
-    end = np.inf if expected.end_s is None else expected.end_s + zero
-    return start, end
+    """Tell which times of the input are in the output, on the input's clock.
+
+    Both lie half a tick before a time of the picture's clock, so that rounding decides nothing.
+    """
+    tick = before.video.tick_s
+    zero = round((before.start_s or 0.0) / tick) if before.has_untrusted_start else 0
+    first, end = Cut.of(expected.start_s, expected.end_s, None).in_ticks(tick)
+    return (
+        -np.inf if expected.start_s is None else float((zero + first) * tick - tick / 2),
+        np.inf if end is None else float((zero + end) * tick - tick / 2),
+    )
 
 
 def _compare_frames(
@@ -189,7 +194,7 @@ def _compare_frames(
     """
     start, end = _window(before, expected)
     times = before.video.times_s
-    is_in = np.isnan(times) | ((times >= start - _EDGE_S) & (times < end - _EDGE_S))
+    is_in = np.isnan(times) | ((times >= start) & (times < end))
     times = times[is_in]
     found_times = after.video.times_s[:: expected.frames_per_input]
     if expected.is_partial:
@@ -230,12 +235,14 @@ def _allowed_shift(
     if expected.start_s is not None:
         cut = _window(before, expected)[0]
         return -float(np.clip(-moved_s, cut - _PREROLL_S, max(cut, firsts[0])))
-    firsts += [s.times_s[0] for s in before.streams if s.times_s and np.isfinite(s.times_s[0])]
+    for stream in before.streams:
+        begun = np.array(stream.times_s[: stream.hidden + 1])
+        firsts += begun[np.isfinite(begun)].tolist()
     allowed = [0.0]
     if before.has_untrusted_start:
         allowed += [-(before.start_s or 0.0), *(-first for first in firsts)]
-    elif min(firsts) < 0:
-        allowed.append(-min(firsts))
+    else:
+        allowed += [-first for first in firsts if first < 0]
     return min(allowed, key=lambda shift_s: abs(shift_s - moved_s))
 
 
@@ -273,7 +280,6 @@ def _compare_description(
     chroma = expected.chroma or before.chroma
     if _COARSENESS.get(after.chroma, 0) > _COARSENESS.get(chroma, 0):
         yield Difference("chroma sampling", chroma, after.chroma)
-    yield from _compare_color(before, after, expected)
     if before.language != after.language:
         yield Difference(
             "language of the video", before.language or "none", after.language or "none"
@@ -284,24 +290,38 @@ _COARSENESS = {"RGB": 0, "4:4:4": 0, "4:2:2": 1, "4:4:0": 1, "4:2:0": 2, "4:1:1"
 
 
 def _compare_color(
-    before: VideoContent, after: VideoContent, expected: Expectation
+    before: VideoContent, after: FileContent, expected: Expectation
 ) -> Iterator[Difference]:
-    """Compare the tags: what the input states must be there, and what it does not, be guessed."""
-    wanted = expected.color
+    """Compare the tags: what the input states must be there, and what it does not, be guessed.
+
+    Where a file cannot state them, what counts is what players guess.
+    """
+    wanted, found = expected.color, after.video.color
     if wanted is None:
         size = before.width, before.height
         wanted = before.color.resolved(*size)
-        if after.color.matrix != Matrix.RGB:
+        if found.matrix != Matrix.RGB:
             wanted = wanted.for_yuv(*size)
         if before.color.primaries == UNSPECIFIED and before.color.transfer == UNSPECIFIED:
             # stating what players assume anyway is no difference
-            wanted = ColorSpec(
-                wanted.matrix, wanted.range, after.color.primaries, after.color.transfer
-            )
+            wanted = ColorSpec(wanted.matrix, wanted.range, found.primaries, found.transfer)
+    can_state = _can_state(wanted, after)
+    if not can_state:
+        found = found.resolved(after.video.width, after.video.height)
     for name in ("matrix", "range", "primaries", "transfer"):
-        one, other = getattr(wanted, name), getattr(after.color, name)
+        one, other = getattr(wanted, name), getattr(found, name)
+        if not can_state and not is_stated(name, other):
+            continue
         if one != other and is_stated(name, one):
             yield Difference(f"colour {name}", color_name(name, one), color_name(name, other))
+
+
+def _can_state(color: ColorSpec, after: FileContent) -> bool:
+    """Whether a file has a place for tags: FFV1 has none, AVI neither; MP4's takes three or none."""
+    if after.video.codec != "ffv1" or "matroska" in after.formats:
+        return True
+    three = ("matrix", "primaries", "transfer")
+    return "mp4" in after.formats and all(is_stated(name, getattr(color, name)) for name in three)
 
 
 def _compare_streams(
@@ -312,7 +332,10 @@ def _compare_streams(
     window = None
     if expected.is_trimmed:
         window = Window(*_window(before, expected), is_stopped=expected.is_partial)
-    for kind in dict.fromkeys(stream.type for stream in (*before.streams, *after.streams)):
+    kinds = dict.fromkeys(stream.type for stream in (*before.streams, *after.streams))
+    if "matroska" not in after.formats:  # others have no place for fonts
+        kinds.pop("attachment", None)
+    for kind in kinds:
         wanted = [s for s in before.streams if s.type == kind and s.index not in expected.omitted]
         found = [s for s in after.streams if s.type == kind]
         if len(wanted) != len(found):

@@ -1,5 +1,6 @@
 """Compares a stream that was copied with what it was copied from."""
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -171,12 +172,15 @@ def _pair_packets(before: StreamContent, after: StreamContent, window: Window | 
         return _pair_part(before, after, window)
     name = before.name
     times, found = np.array(before.times_s), np.array(after.times_s)
-    if before.codec.startswith("pcm_"):  # containers cut it where they like
-        differences = []
-        if before.joined.digest() != after.joined.digest():
-            text = f"{after.size} bytes, not the same"
-            differences.append(Difference(name, f"{before.size} bytes", text))
-        return times[:1], found[:1], differences
+    firsts = range(before.hidden + 1)  # what an edit list hides may be left out
+    first = next((n for n in firsts if _run_from(n, before, after) == len(times)), None)
+    if before.is_pcm:  # containers cut it where they like
+        if first is None:
+            counts = f"{before.ends[-1]} bytes", f"{after.ends[-1]} bytes, not the same"
+            return _NOTHING, _NOTHING, [Difference(name, *counts)]
+        return times[first:][:1], found[:1], []
+    if first is not None:
+        return times[first:], found, []
     if len(times) != len(found):
         counts = f"{len(times)} packets", f"{len(found)} packets"
         return _NOTHING, _NOTHING, [Difference(name, *counts)]
@@ -200,31 +204,47 @@ def _pair_part(before: StreamContent, after: StreamContent, window: Window) -> _
     times, found = np.array(before.times_s), np.array(after.times_s)
     is_inside = (times >= window.start_s) & (times < window.end_s)
     inside = np.flatnonzero(is_inside)
-    if before.codec.startswith("pcm_"):  # containers cut it where they like
-        return _NOTHING, _NOTHING, []
-    first, count = _align(before, after), len(found)
-    if first is None:
+    run = _align(before, after, near=int(inside[0]) if len(inside) else 0)
+    if run is None:
         wanted = f"{len(inside)} packets of the part"
-        is_same = count == 0 and (len(inside) <= 2 or window.is_stopped)
-        differences = [] if is_same else [Difference(before.name, wanted, f"{count} others")]
+        is_same = len(found) == 0 and (len(inside) <= 2 or window.is_stopped)
+        differences = [] if is_same else [Difference(before.name, wanted, f"{len(found)} others")]
         return _NOTHING, _NOTHING, differences
-    is_late = len(inside) > 0 and abs(inside[0] - first) > 2
-    is_short = len(inside) > 0 and abs(inside[-1] + 1 - first - count) > 2
+    latest = max(inside[0], before.hidden) if len(inside) else 0  # the hidden may be left out
+    is_late = len(inside) > 0 and not inside[0] - 2 <= run.start <= latest + 2
+    is_short = len(inside) > 0 and abs(inside[-1] + 1 - run.stop) > 2
     if is_late or (is_short and not window.is_stopped):
         wanted = f"packets {inside[0]} to {inside[-1]}"
-        text = f"packets {first} to {first + count - 1}"
+        text = f"packets {run.start} to {run.stop - 1}"
         return _NOTHING, _NOTHING, [Difference(before.name, wanted, text)]
-    is_whole = is_inside[first : first + count]
-    return times[first : first + count][is_whole], found[is_whole], []
+    if before.is_pcm:
+        return times[run][:1], found[:1], []
+    return times[run][is_inside[run]], found[is_inside[run]], []
 
 
-def _align(before: StreamContent, after: StreamContent) -> int | None:
-    """Find the run of the input's packets that the output has; None where it is no such run."""
-    count = len(after.digests)
-    for first, digest in enumerate(before.digests if count else ()):
-        if digest == after.digests[0] and before.digests[first : first + count] == after.digests:
-            return first
+def _align(before: StreamContent, after: StreamContent, near: int) -> slice | None:
+    """Find the run of the input's packets that the output has; None where it is no such run.
+
+    Of several, as in silence, the one that begins nearest to packet `near`.
+    """
+    firsts = range(len(before.digests)) if after.digests else ()
+    for first in sorted(firsts, key=lambda first: abs(first - near)):
+        end = _run_from(first, before, after)
+        if end is not None:
+            return slice(first, end)
     return None
+
+
+def _run_from(first: int, before: StreamContent, after: StreamContent) -> int | None:
+    """Tell where the run of the input's packets that are the output's ends; None if they differ."""
+    if before.is_pcm:
+        end = bisect_left(before.ends, before.ends[first] + after.ends[-1])
+        is_whole = end < len(before.ends) and before.ends[end] - before.ends[first] == after.ends[-1]
+        is_same = is_whole and before.number(first, end) == after.number(0, len(after.digests))
+    else:
+        end = first + len(after.digests)
+        is_same = before.digests[first:end] == after.digests
+    return end if is_same else None
 
 
 def _pair_converted(before: StreamContent, after: StreamContent, window: Window | None) -> _Pairs:

@@ -200,6 +200,19 @@ def test_the_cover_of_mp4_is_kept(tmp_path: Path, picture: str, container: str) 
     assert Probe(tmp_path / f"out{container}").packets(2)[0].digest == content
 
 
+@pytest.mark.parametrize(("container", "omitted"), [(".mp4", set()), (".mkv", set()), (".mov", {1})])
+def test_a_cover_counts_as_omitted_only_where_it_is(
+    tmp_path: Path, container: str, omitted: set[int]
+) -> None:
+    make_clip(tmp_path / "plain.mp4")
+    ffmpeg(tmp_path, "-f", "lavfi", "-i", "testsrc=s=32x32", "-frames:v", "1", "c.jpg")
+    maps = ("-map", "0", "-map", "1", "-c", "copy", "-disposition:v:1", "attached_pic")
+    ffmpeg(tmp_path, "-i", "plain.mp4", "-i", "c.jpg", *maps, "clip.mp4")
+    target = tmp_path / f"out{container}"
+    with FileSource(tmp_path / "clip.mp4") as frames, FileSink(target, frames, FAST) as sink:
+        assert sink.omitted == omitted
+
+
 def is_cover(stream: dict[str, dict[str, int]]) -> bool:
     return stream["disposition"]["attached_pic"] == 1
 

@@ -149,6 +149,29 @@ def test_what_is_spoiled_is_named(tmp_path: Path, changes: dict[str, Any], expec
     assert expected in parts(clip, output)
 
 
+@needs_ffmpeg
+def test_the_shape_of_pixels_may_be_stated_by_the_container_alone(tmp_path: Path) -> None:
+    plain = made(tmp_path / "p.mkv", codec="ffv1", options={}, sound=[])
+    clip = tmp_path / "in.mkv"
+    command = ["ffmpeg", "-v", "error", "-i", str(plain), "-map", "0", "-c", "copy"]
+    subprocess.run([*command, "-aspect", "16/9", str(clip)], check=True)
+    shape: dict[str, Any] = {"sample_aspect_ratio": Fraction(4, 3), "sound": []}
+    assert parts(clip, made(tmp_path / "out.mkv", picture=brighter, **shape)) == []
+    assert parts(clip, plain) == ["shape of the pixels"]
+
+
+@pytest.mark.parametrize("target", ["out.mp4", "out.avi"])
+def test_ffv1_without_tags_is_as_players_guess(tmp_path: Path, target: str) -> None:
+    plain: dict[str, Any] = {"sound": [], "subtitles": [], "metadata": {}, "pts": None}
+    output = made(tmp_path / target, codec="ffv1", options={}, color=None, **plain)
+    untagged = made(tmp_path / "untagged.mkv", color=None, **plain)
+    assert parts(untagged, output) == []
+    guessed = ColorSpec(Matrix.SMPTE170M, Range.LIMITED)
+    assert parts(untagged, output, color=guessed) == []
+    full = made(tmp_path / "full.mkv", color=ColorSpec(Matrix.BT709, Range.FULL), **plain)
+    assert parts(full, output) == ["colour matrix", "colour range"]
+
+
 def test_fewer_bits_and_coarser_chroma_are_named(tmp_path: Path) -> None:
     clip = made(tmp_path / "in.mp4", pixel_format="yuv444p")
     output = made(tmp_path / "out.mp4", picture=brighter)
@@ -178,6 +201,44 @@ def test_chapters_are_compared(tmp_path: Path) -> None:
     moved = [(0.0, 0.5, "dusk"), (0.5, 1.0, "morning")]
     other = remuxed(bright, tmp_path / "moved.mkv", chapters=moved)
     assert parts(clip, other) == ["title of chapter 2", "start of chapter 2"]
+
+
+@pytest.mark.parametrize(("source", "target"), [("in.mkv", "out.mp4"), ("in.mp4", "out.mkv")])
+def test_the_chapters_of_an_mp4_are_no_stream(tmp_path: Path, source: str, target: str) -> None:
+    chapters = [(0.0, 0.4, "dusk"), (0.4, 0.9, "night")]
+    sound = [] if target == "out.mp4" else [Sound(duration_s=0.9)]  # or Matroska starts later
+    plain = made(tmp_path / "p.mp4", sound=sound)
+    bright = made(tmp_path / "b.mp4", sound=sound, picture=brighter)
+    clip = remuxed(plain, tmp_path / source, chapters=chapters)
+    assert parts(clip, remuxed(bright, tmp_path / target, chapters=chapters)) == []
+
+
+def test_the_time_code_that_a_muxer_makes_is_no_stream(tmp_path: Path) -> None:
+    code = {"timecode": "01:00:00:00"}
+    clip = made(tmp_path / "in.mkv", video_metadata=code, metadata={}, subtitles=[])
+    output = made(tmp_path / "out.mov", video_metadata=code, metadata={}, picture=brighter)
+    with av.open(str(output)) as container:
+        assert [stream.type for stream in container.streams] == ["video", "audio", "data"]
+    assert parts(clip, output) == []
+
+
+@needs_ffmpeg
+def test_sound_that_an_edit_list_hides_may_be_left_out(tmp_path: Path) -> None:
+    whole = made(tmp_path / "whole.mp4", options={"crf": "4", "g": "4"})
+    clip, output = tmp_path / "in.mp4", tmp_path / "out.mkv"
+    command = ["ffmpeg", "-v", "error", "-ss", "0.5", "-i", str(whole), "-c", "copy", str(clip)]
+    subprocess.run(command, check=True)
+    hidden = read_content(clip, decode=False).streams[0].hidden
+    assert hidden > 5
+    seen = 0
+
+    def later(packet: av.Packet[Any]) -> bool:
+        nonlocal seen
+        seen += packet.stream.type == "audio"
+        return not packet.is_discard or (packet.stream.type == "audio" and seen > hidden - 3)
+
+    remuxed(clip, output, edit=later)
+    assert parts(clip, output) == []
 
 
 def test_one_packet_of_sound_with_other_bytes_is_found(tmp_path: Path) -> None:
@@ -278,6 +339,20 @@ def parts_moved(clip: Path, *, moved_s: float, sound_too_s: float = 0.0) -> list
     return [d.part for d in compare_contents(before, after, Expectation())]
 
 
+def test_fonts_are_missed_only_in_matroska(tmp_path: Path) -> None:
+    clip = tmp_path / "in.mkv"
+    with av.open(str(made(tmp_path / "p.mp4", sound=[]))) as plain, av.open(str(clip), "w") as out:
+        video = out.add_stream_from_template(plain.streams.video[0])
+        out.add_attachment("f.ttf", "font/ttf", bytes(99))
+        for packet in plain.demux():
+            if packet.size:
+                packet.stream = video
+                out.mux(packet)
+    for name, differs in (("out.mp4", []), ("out.mkv", ["attachment streams"])):
+        output = made(tmp_path / name, sound=[], subtitles=[], metadata={}, picture=brighter)
+        assert parts(clip, output) == differs
+
+
 @needs_ffmpeg
 def test_converted_subtitles_keep_their_words_and_times(tmp_path: Path) -> None:
     subtitles = [Subtitle("<i>a</i> line", 0.1, 0.3)]
@@ -316,6 +391,42 @@ def test_a_trimmed_output_is_compared_with_its_part(tmp_path: Path) -> None:
     assert parts(clip, output, deep=True, start_s=0.3, end_s=0.9, omitted=frozenset({1})) == [
         "frames"
     ]
+
+
+@pytest.mark.parametrize("after_s", [0.0003, 0.0007])
+def test_a_cut_just_after_a_frame_leaves_that_frame_out(tmp_path: Path, after_s: float) -> None:
+    clip = made(tmp_path / "in.mp4", sound=[])
+
+    def part(index: int, width: int, height: int) -> Picture:
+        return brighter(index + 4, width, height)
+
+    output = made(
+        tmp_path / "out.mp4", picture=part, pts=[time - PTS[4] for time in PTS[4:]], sound=[]
+    )
+    assert parts(clip, output, deep=True, start_s=PTS[3] / 30 + after_s) == []
+
+
+def test_pictures_decoded_after_one_far_behind_the_end_are_read(tmp_path: Path) -> None:
+    clip = made(tmp_path / "in.mp4", pts=(*PTS, 600, 630, 660), options={"bf": "3"}, sound=[])
+    output = made(tmp_path / "out.mp4", picture=brighter, sound=[])
+    assert parts(clip, output, end_s=1.0) == []
+
+
+def test_a_transport_stream_whose_clock_starts_late_is_read_to_the_end_of_the_part(
+    tmp_path: Path,
+) -> None:
+    late = {"output_ts_offset": "1000"}
+    clip = made(tmp_path / "in.ts", sound=[], metadata={}, muxer_options=late)
+    output = made(tmp_path / "out.mp4", picture=brighter, pts=PTS[:8], sound=[])
+    assert parts(clip, output, end_s=20 / 30) == []
+
+
+def test_sound_before_the_first_picture_is_read_where_a_part_starts_near_it(tmp_path: Path) -> None:
+    late = [time + 30 for time in PTS]
+    clip = made(tmp_path / "in.mkv", pts=late, sound=[Sound(duration_s=1.9)], subtitles=[])
+    whole = read_content(clip, decode=True).streams[0]
+    part = read_content(clip, decode=True, start_s=0.1).streams[0]
+    assert part.times_s == whole.times_s
 
 
 def test_a_stopped_run_is_compared_as_far_as_it_came(tmp_path: Path) -> None:
