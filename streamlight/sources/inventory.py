@@ -53,6 +53,7 @@ class StreamContent:
         dispositions: such as "default".
         times_s: presentation time of each packet; NaN where the file states none.
         hidden: how many of the first an edit list hides.
+        end_s: when the last of them ends; minus infinity where none states a time.
         digests: hash of the payload of each packet; of AAC without the ADTS header, which only
             some containers have.
         texts: of subtitles, the plain text of each packet.
@@ -68,6 +69,7 @@ class StreamContent:
     dispositions: frozenset[str]
     times_s: list[float] = field(default_factory=list)
     hidden: int = 0
+    end_s: float = float("-inf")
     digests: list[bytes] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     ends: list[int] = field(default_factory=lambda: [0])
@@ -124,6 +126,7 @@ class VideoContent:
         color: what the first picture states, nothing guessed.
         times_s: presentation time of each picture, in order; NaN where none is stated.
         tick_s: unit of these times.
+        end_s: when the last picture ends; minus infinity where none states a time.
         language: of the stream.
         title: of the stream.
         damaged: packets that could not be decoded.
@@ -141,6 +144,7 @@ class VideoContent:
     color: ColorSpec
     times_s: NDArray[np.float64]
     tick_s: Fraction
+    end_s: float
     language: str
     title: str
     damaged: int
@@ -241,6 +245,7 @@ class _Reader:
         self._decode = decode
         self._times_s: list[float] = []
         self._damaged = 0
+        self._last_s = (float("-inf"), float("-inf"))
         self.first: av.VideoFrame | None = None
         self.others = {
             stream.index: _content_of(stream)
@@ -249,7 +254,7 @@ class _Reader:
         }
 
     def read(self, until_s: float | None) -> None:
-        """Read all, or until sound and video are past a time; pictures are decoded in that order."""
+        """Read all, or until sound and video are past a time, in order of decoding."""
         awaited = {index for index, other in self.others.items() if other.lasts}
         awaited.add(self._video.index)
         for packet in packets_of(self._container):
@@ -262,15 +267,19 @@ class _Reader:
                 if not awaited:
                     break
             elif index == self._video.index:
+                if time_s is not None:  # others may last until the next one to be decoded
+                    self._last_s = max(self._last_s, (time_s, _end_s(packet)))
                 self._take_video(packet, time_s)
             elif packet.size and index in self.others:
                 other = self.others[index]
                 other.hidden += packet.is_discard and other.hidden == len(other.times_s)
                 other.take(bytes(packet), time_s)
+                other.end_s = max(other.end_s, _end_s(packet))
         else:
             return
         last = av.Packet()
-        last.stream, last.time_base = self._video, self._video.time_base
+        last.stream = self._video
+        last.time_base = Fraction(self._video.time_base or 1)
         self._take_video(last, None)
 
     def _take_video(self, packet: av.Packet[Any], time_s: float | None) -> None:
@@ -313,6 +322,7 @@ class _Reader:
             ),
             times_s=times_s if self._decode else np.sort(times_s),
             tick_s=Fraction(self._video.time_base or 1),
+            end_s=self._last_s[1],
             language=_language(self._video),
             title=_title(self._video),
             damaged=self._damaged,
@@ -321,6 +331,12 @@ class _Reader:
 
 def _seconds(ticks: int | None, packet: av.Packet[Any]) -> float | None:
     return None if ticks is None else float(ticks * packet.time_base)
+
+
+def _end_s(packet: av.Packet[Any]) -> float:
+    if packet.pts is None:
+        return float("-inf")
+    return float((packet.pts + (packet.duration or 0)) * packet.time_base)
 
 
 def frame_views(

@@ -89,6 +89,14 @@ def compare_stream(
         yield Difference(f"language of {name}", before.language or "none", after.language or "none")
 
 
+def has_packets(stream: StreamContent, window: Window | None) -> bool:
+    """Whether something of a stream lies in the part that was cut out; None for all."""
+    times = np.array(stream.times_s)
+    if window is None or "attached_pic" in stream.dispositions:
+        return len(times) > 0
+    return bool((np.isnan(times) | ((times >= window.start_s) & (times < window.end_s))).any())
+
+
 def stretches(times_s: NDArray[np.float64], *, may_jump: bool) -> list[slice]:
     """Part times where their clock jumps, as where recordings were joined.
 
@@ -239,7 +247,9 @@ def _run_from(first: int, before: StreamContent, after: StreamContent) -> int | 
     """Tell where the run of the input's packets that are the output's ends; None if they differ."""
     if before.is_pcm:
         end = bisect_left(before.ends, before.ends[first] + after.ends[-1])
-        is_whole = end < len(before.ends) and before.ends[end] - before.ends[first] == after.ends[-1]
+        is_whole = (
+            end < len(before.ends) and before.ends[end] - before.ends[first] == after.ends[-1]
+        )
         is_same = is_whole and before.number(first, end) == after.number(0, len(after.digests))
     else:
         end = first + len(after.digests)

@@ -200,7 +200,9 @@ def test_the_cover_of_mp4_is_kept(tmp_path: Path, picture: str, container: str) 
     assert Probe(tmp_path / f"out{container}").packets(2)[0].digest == content
 
 
-@pytest.mark.parametrize(("container", "omitted"), [(".mp4", set()), (".mkv", set()), (".mov", {1})])
+@pytest.mark.parametrize(
+    ("container", "omitted"), [(".mp4", set()), (".mkv", set()), (".mov", {1})]
+)
 def test_a_cover_counts_as_omitted_only_where_it_is(
     tmp_path: Path, container: str, omitted: set[int]
 ) -> None:

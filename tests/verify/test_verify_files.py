@@ -445,6 +445,39 @@ def test_a_stopped_run_is_compared_as_far_as_it_came(tmp_path: Path) -> None:
     assert parts(clip, output, deep=True, is_partial=True) == []
 
 
+@needs_ffmpeg
+def test_neither_chapters_nor_a_subtitle_that_is_left_out_make_a_file_longer(
+    tmp_path: Path,
+) -> None:
+    line = [Subtitle(start_s=0.1, end_s=5.0)]
+    clip = made(tmp_path / "in.mkv", sound=[], subtitles=line)
+    output = made(tmp_path / "out.mkv", sound=[], subtitles=[], picture=brighter)
+    assert parts(clip, output, omitted=frozenset({1})) == []
+    chapters = [(0.0, 0.4, "dusk"), (0.4, 3.0, "night")]
+    clip = remuxed(output, tmp_path / "chapters.mkv", chapters=chapters)
+    bright = made(tmp_path / "bright.mp4", sound=[], picture=brighter)
+    assert parts(clip, remuxed(bright, tmp_path / "out.mp4", chapters=chapters)) == []
+
+
+def test_a_last_frame_that_is_held_too_long_is_found(tmp_path: Path) -> None:
+    times = (*range(20), 140, 141)  # a gap of 4 s
+    clip = made(tmp_path / "in.mkv", pts=times, sound=[], subtitles=[])
+    output = made(tmp_path / "out.mkv", pts=times, picture=brighter, sound=[], subtitles=[])
+    before, after = read_content(clip, decode=True), read_content(output, decode=False)
+    assert list(compare_contents(before, after, Expectation())) == []
+    assert after.duration_s is not None
+    after.duration_s += 1.0
+    found = list(compare_contents(before, after, Expectation()))
+    assert [difference.part for difference in found] == ["duration"]
+
+
+def test_a_stream_with_nothing_in_the_part_may_be_missing(tmp_path: Path) -> None:
+    clip = made(tmp_path / "in.mp4", sound=[Sound(start_s=0.6, duration_s=0.3)])
+    for count, differs in ((7, []), (11, ["audio streams"])):
+        output = made(tmp_path / f"{count}.mp4", picture=brighter, pts=PTS[:count], sound=[])
+        assert parts(clip, output, end_s=(PTS[count] - 0.5) / 30) == differs
+
+
 def test_a_check_raises_with_the_first_difference(tmp_path: Path) -> None:
     clip = made(tmp_path / "in.mp4")
     output = made(tmp_path / "out.mp4", picture=brighter, pts=PTS[:-1], rotation=180)

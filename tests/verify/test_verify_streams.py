@@ -1,4 +1,4 @@
-"""Packets beside the picture: of a part that was cut out, and cut elsewhere by another container."""
+"""Packets beside the picture: of a part that was cut out, or cut elsewhere by a container."""
 
 from collections.abc import Iterator
 
