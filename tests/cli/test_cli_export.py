@@ -55,6 +55,7 @@ def test_what_cannot_be_calibrated_with_is_said_before_anything_is_written(tmp_p
     assert not folder.exists()
 
 
+@pytest.mark.slow
 def test_an_export_that_fails_leaves_the_graphs_of_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -147,6 +147,7 @@ def test_the_video_protocol(pairs: tuple[Path, Path], tmp_path: Path) -> None:
     assert picture(out / "luma_static.png").size
 
 
+@pytest.mark.slow
 def test_what_denoising_gives_stands_in_the_table(pairs: tuple[Path, Path], tmp_path: Path) -> None:
     out = tmp_path / "out"
 

@@ -130,7 +130,7 @@ import av
 from streamlight.sources.libav_log import libav_log
 from streamlight.sources.opening import close_input, open_input
 
-for index in range(40):
+for index in range(12):
     container = open_input(Path(sys.argv[1]))
     video = container.streams.video[0]
     video.thread_type, video.codec_context.thread_count = "FRAME", 4
