@@ -148,6 +148,7 @@ def spread(graph: Any, inputs: dict[str, Any]) -> float:
     return float(largest.max() / np.median(largest))
 
 
+@pytest.mark.slow
 def test_a_single_hidden_layer_stays_as_it_is(tmp_path: Path) -> None:
     """The prior's share comes in before its ReLU, and would have to be scaled as well."""
     pytest.importorskip("onnxscript")
