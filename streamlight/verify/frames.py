@@ -18,7 +18,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from streamlight.sources.inventory import frame_views
+from streamlight.sources.frame_views import frame_views
 from streamlight.verify.streams import Difference
 
 Region: TypeAlias = tuple[float, float, float, float]
