@@ -18,9 +18,13 @@ class PartialFile:
     A process that is killed (kill -9, a power cut) leaves the hidden file, and never half a video
     under the target's name.
 
+    A link stays one: what it points to is written, as with other tools.
+
     Attributes:
-        path: where to write meanwhile, with the target's extension; hidden, in its folder, unless
-            another place was asked for.
+        target: the name that was asked for.
+        file: what gets the name: the target, or where a link leads.
+        path: where to write meanwhile, with the target's extension; hidden, in the folder of
+            `file`, unless another place was asked for.
     """
 
     def __init__(self, target: Path, *, overwrite: bool, path: Path | None = None) -> None:
@@ -29,26 +33,34 @@ class PartialFile:
         Args:
             target: the name to reserve.
             overwrite: whether something may bear it already.
-            path: where to write meanwhile, on the same file system; None for a hidden name.
+            path: where to write meanwhile; None for a hidden name, which is also taken where the
+                path is on another file system.
 
         Raises:
-            SinkError: the target exists (and `overwrite` is false), is a folder, or its folder
-                is missing or not writable.
+            SinkError: the target exists (and `overwrite` is false), is a folder, a pipe, a
+                device or a link in a circle, or its folder is missing or not writable.
         """
         self.target = target
+        self.file = Path(os.path.realpath(target)) if os.path.islink(target) else target
+        if os.path.islink(self.file):
+            raise SinkError(f"{target}: is a link that leads to itself")
         if os.path.isdir(target):  # the one of Path raises where a name is too long
             raise SinkError(f"{target}: is a folder; a file name was expected")
+        if os.path.exists(target) and not os.path.isfile(target):
+            raise SinkError(f"{target}: is a pipe or a device; give the name of a file")
         if os.path.exists(target) and not overwrite:
             raise SinkError(f"{target}: exists already; -y overwrites it")
-        if not os.path.isdir(target.parent):
-            raise SinkError(f"{target.parent}: no such folder; create it with mkdir -p")
+        if not os.path.isdir(self.file.parent):
+            raise SinkError(f"{self.file.parent}: no such folder; create it with mkdir -p")
         stem = target.stem[:48]  # at most 192 bytes: a name of full length leaves no room
         number = next(_NUMBERS)  # two files of one process may have one stem
         name = f".{stem}.{os.getpid()}-{number}.partial{target.suffix}"
-        self.path = path or target.with_name(name)
+        if path is not None and not _is_one_disk(path.parent, self.file.parent):
+            path = None
+        self.path = path or self.file.with_name(name)
         try:
             with suppress(FileNotFoundError):
-                target.lstat()  # finds a name that is too long now, not after the work
+                self.file.lstat()  # finds a name that is too long now, not after the work
             self.path.touch()
         except OSError as error:
             raise SinkError(f"{target}: cannot write there ({error.strerror})") from error
@@ -62,7 +74,7 @@ class PartialFile:
             SinkError: the name cannot be given.
         """
         try:
-            self.path.replace(self.target)
+            self.path.replace(self.file)
         except OSError as error:
             raise SinkError(f"{self.target}: cannot be renamed ({error.strerror})") from error
         _hidden.discard(self.path)
@@ -71,6 +83,10 @@ class PartialFile:
         """Remove the file; nothing happens if it is gone."""
         self.path.unlink(missing_ok=True)
         _hidden.discard(self.path)
+
+
+def _is_one_disk(folder: Path, other: Path) -> bool:
+    return folder.stat().st_dev == other.stat().st_dev
 
 
 def discard_hidden() -> None:

@@ -143,7 +143,7 @@ class SequenceSink:
         except BaseException:
             partial.discard()
             raise
-        self._written.append(path)
+        self._written.append(partial.file)
         self.notes += [note for note in notes if note not in self.notes]
         self._number += 1
         self.frames_written += 1
