@@ -226,13 +226,19 @@ class FileSource:
         while picture is not None:
             image, pts, stated = self._image_of(picture), picture.pts or 0, picture.duration
             del picture  # or it lives until the next one is decoded
-            picture = next(pictures, None)
+            failure: SourceError | None = None
+            try:
+                picture = next(pictures, None)
+            except SourceError as error:  # raised after the frame before it, which is whole
+                picture, failure = None, error
             if picture is not None:
                 duration = (picture.pts or 0) - pts
             else:
                 duration = self._last_duration(pts, stated)
             yield Frame(image, pts, unit, index, duration)
             del image
+            if failure is not None:
+                raise failure
             index += 1
 
     def _last_duration(self, pts: int, stated: int) -> int:

@@ -133,6 +133,20 @@ def test_strict_fails_where_a_file_is_cut_off(tmp_path: Path, name: str) -> None
         read_all(clip, strict=True)
 
 
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv"])
+def test_strict_gives_every_frame_before_the_cut(tmp_path: Path, name: str) -> None:
+    clip = cut_off(tmp_path / name)
+    found = []
+    with (
+        FileSource(clip, strict=True) as source,
+        pytest.raises(SourceError, match="is cut off after") as raised,
+    ):
+        for frame in source:
+            found.append(frame.index)  # noqa: PERF402 - a list would be lost with the error
+    assert found == list(range(read_all(clip)))
+    assert f"after {len(found)} " in str(raised.value)
+
+
 def test_a_part_of_a_file_that_is_cut_off_later_is_whole(tmp_path: Path) -> None:
     with FileSource(cut_off(tmp_path / "clip.mp4"), strict=True, end_s=1.0) as source:
         assert len(list(source)) == 25
