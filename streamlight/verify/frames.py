@@ -45,6 +45,10 @@ _SMOOTH = 0.8
 of them an output is more like. A frame out of its place then counts with another one beside it:
 what was swapped or moved leaves two, a frame shown twice is found by that, noise leaves one."""
 
+_NOISY, _NEARBY = 0.5, 12
+"""Median correlation of frames with their own, over so many to each side, below which noise is most
+of what changes. There, too, a frame counts with another one beside it."""
+
 _REPEATED = 0.25
 """Share of the usual change from frame to frame below which a frame repeats the one before."""
 
@@ -191,8 +195,17 @@ def _judge(scores: _Scores) -> Iterator[Difference]:
     yield from _name("the frame of the input", "the frame before it again", is_repeated)
     is_moved = (neighbour - own > _BETTER) & (neighbour > _ALIKE) & ~is_else & ~is_repeated
     around = np.pad(is_moved, 1)
-    is_moved &= ~np.array(scores.is_smooth, bool) | around[:-2] | around[2:]
+    is_unsure = np.array(scores.is_smooth, bool) | (_median_nearby(own) < _NOISY)
+    is_moved &= ~is_unsure | around[:-2] | around[2:]
     yield from _name("the frame of the input", "a frame beside it", is_moved)
+
+
+def _median_nearby(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    if not len(values):
+        return values
+    padded = np.pad(values, _NEARBY, mode="reflect" if len(values) > _NEARBY else "edge")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * _NEARBY + 1)
+    return np.asarray(np.median(windows, axis=1))
 
 
 def _name(expected: str, found: str, is_so: NDArray[np.bool_]) -> Iterator[Difference]:

@@ -142,7 +142,7 @@ def test_strict_gives_every_frame_before_the_cut(tmp_path: Path, name: str) -> N
         pytest.raises(SourceError, match="is cut off after") as raised,
     ):
         for frame in source:
-            found.append(frame.index)  # noqa: PERF402 - a list would be lost with the error
+            found.append(frame.index)
     assert found == list(range(read_all(clip)))
     assert f"after {len(found)} " in str(raised.value)
 

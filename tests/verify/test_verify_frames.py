@@ -110,6 +110,40 @@ def test_noise_in_what_moves_smoothly_is_no_difference() -> None:
     assert match_views(views, noisy, COUNT).differences == ()
 
 
+Views = list[NDArray[np.float32]]
+
+
+def noisy_stand(shown: Sequence[int]) -> tuple[Views, Views]:
+    """Views of a scene that stands still but for noise, some of which an output keeps.
+
+    Args:
+        shown: whose noise each frame of the output has; one of another frame is kept best.
+    """
+    rng = np.random.default_rng(0)
+    still = 120 + 30 * np.sin(np.arange(96) / 9)
+    noise = rng.normal(0, 3, (len(shown), 96, 96))
+    coding = rng.normal(0, 3, (len(shown), 96, 96))
+    before = [np.asarray(still + own, np.float32) for own in noise]
+    kept = [1.5 if number == place else 3.0 for place, number in enumerate(shown)]
+    after = [
+        np.asarray(still + much * noise[number] + 3 * own, np.float32)
+        for much, number, own in zip(kept, shown, coding, strict=True)
+    ]
+    return before, after
+
+
+def test_one_frame_of_which_noise_is_most_of_what_changes_is_no_difference() -> None:
+    before, after = noisy_stand([*range(40), 39, *range(41, 80)])
+    assert match_views(before, after, 80).differences == ()
+
+
+def test_several_of_them_are() -> None:
+    before, after = noisy_stand([*range(40), *range(39, 45), *range(46, 80)])
+    (found,) = match_views(before, after, 80).differences
+    assert found.found == "a frame beside it"
+    assert "frames: 40, 41, 42" in found.part
+
+
 def test_two_swapped_frames_of_what_moves_smoothly_are_found() -> None:
     views = [dim(i, 96, 96)[..., 1].astype(np.float32) for i in range(COUNT)]
     swapped = [*views[:10], views[11], views[10], *views[12:]]
