@@ -55,10 +55,10 @@ class PartialFile:
         stem = target.stem[:48]  # at most 192 bytes: a name of full length leaves no room
         number = next(_NUMBERS)  # two files of one process may have one stem
         name = f".{stem}.{os.getpid()}-{number}.partial{target.suffix}"
-        if path is not None and not _is_one_disk(path.parent, self.file.parent):
-            path = None
-        self.path = path or self.file.with_name(name)
         try:
+            if path is not None and not _is_one_disk(path.parent, self.file.parent):
+                path = None
+            self.path = path or self.file.with_name(name)
             with suppress(FileNotFoundError):
                 self.file.lstat()  # finds a name that is too long now, not after the work
             self.path.touch()
