@@ -174,7 +174,7 @@ class ResumableSink(FileSink):
                 finally:
                     self._side = self._input.side  # the other one's streams end with `reading`
             self._finished = True
-            _write_through(self.target.parent)
+            _write_through(partial.file.parent)
             self._journal.remove()
 
     def abort(self) -> None:
