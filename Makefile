@@ -28,6 +28,9 @@ setup: $(DEV) ## install everything that development needs, into .venv
 demo: $(CORE) ## brighten the demo clip: examples/night.mp4 -> night.bright.mp4
 	$(BIN)/streamlight file examples/night.mp4 -o night.bright.mp4 -y
 
+# Hundreds of processes import the package here: without kept bytecode each compiles it again
+test test-slow: export PYTHONDONTWRITEBYTECODE :=
+
 test: $(DEV) ## run the tests (minutes, on 2 cores)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not slow and not gpu and not clock"
 	$(BIN)/python -m pytest -m "clock and not slow and not gpu"

@@ -4,6 +4,7 @@ import threading
 import time
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -27,6 +28,8 @@ STRICT = streamlight.ReaderOptions(strict=True)
 NEARLY_LOSSLESS = streamlight.EncoderOptions(crf=1, preset="ultrafast")
 UNCHANGED = streamlight.Look(strength=0)
 MODEL = "gladnet-fast"
+NETWORK: dict[str, Any] = {"model": MODEL, "sampling": "nearest"}
+"""One look a picture, where no picture is looked at: the default's many take seconds."""
 
 
 def names(folder: Path) -> list[str]:
@@ -191,7 +194,7 @@ def slow_network(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_stopped_run_leaves_nothing(tmp_path: Path, slow_network: None) -> None:
     clip, stop = make_clip(tmp_path / "clip.mp4", frames=200), StopAfter(3)
     result = streamlight.enhance_file(
-        clip, tmp_path / "out.mp4", model=MODEL, stop=stop.event, on_progress=stop
+        clip, tmp_path / "out.mp4", **NETWORK, stop=stop.event, on_progress=stop
     )
     assert result.report.outcome is Outcome.STOPPED
     assert result.output is None
@@ -203,7 +206,7 @@ def test_a_stopped_run_can_keep_what_is_done(tmp_path: Path, slow_network: None)
     result = streamlight.enhance_file(
         clip,
         tmp_path / "out.mp4",
-        model=MODEL,
+        **NETWORK,
         stop=stop.event,
         on_progress=stop,
         keep_partial=True,
@@ -218,7 +221,7 @@ def test_a_run_that_was_stopped_before_it_began_keeps_no_empty_file(tmp_path: Pa
     clip, stop = make_clip(tmp_path / "clip.mp4"), threading.Event()
     stop.set()
     result = streamlight.enhance_file(
-        clip, tmp_path / "out.mp4", model=MODEL, stop=stop, keep_partial=True
+        clip, tmp_path / "out.mp4", **NETWORK, stop=stop, keep_partial=True
     )
     assert result.output is None
     assert names(tmp_path) == ["clip.mp4"]
@@ -234,7 +237,7 @@ def cut_off(path: Path) -> Path:
 def test_a_run_that_fails_leaves_nothing(tmp_path: Path, no_thread_left: None) -> None:
     clip = cut_off(tmp_path / "clip.mp4")
     with pytest.raises(streamlight.SourceError, match="the file is cut off after"):
-        streamlight.enhance_file(clip, tmp_path / "out.mp4", model=MODEL, reader=STRICT)
+        streamlight.enhance_file(clip, tmp_path / "out.mp4", **NETWORK, reader=STRICT)
     assert names(tmp_path) == ["clip.mp4"]
 
 
@@ -242,7 +245,7 @@ def test_a_run_that_fails_can_keep_what_is_done(tmp_path: Path) -> None:
     clip = cut_off(tmp_path / "clip.mp4")
     with pytest.raises(streamlight.SourceError, match="the file is cut off after"):
         streamlight.enhance_file(
-            clip, tmp_path / "out.mp4", model=MODEL, reader=STRICT, keep_partial=True
+            clip, tmp_path / "out.mp4", **NETWORK, reader=STRICT, keep_partial=True
         )
     assert frames_of(tmp_path / "out.mp4") > 10
     assert names(tmp_path) == ["clip.mp4", "out.mp4"]
@@ -250,7 +253,7 @@ def test_a_run_that_fails_can_keep_what_is_done(tmp_path: Path) -> None:
 
 def test_of_a_file_that_is_cut_off_there_is_all_up_to_the_cut(tmp_path: Path) -> None:
     clip = cut_off(tmp_path / "clip.mp4")
-    result = streamlight.enhance_file(clip, tmp_path / "out.mp4", model=MODEL)
+    result = streamlight.enhance_file(clip, tmp_path / "out.mp4", **NETWORK)
     assert result.is_cut_off
     assert any("the file is cut off after" in note for note in result.notes)
     assert 10 < frames_of(tmp_path / "out.mp4") == result.report.frames_out < 100
@@ -264,12 +267,12 @@ def test_damage_is_noted_and_strict_refuses_it(tmp_path: Path) -> None:
     assert packet.pos is not None
     data[packet.pos : packet.pos + packet.size] = bytes(packet.size)
     clip.write_bytes(data)
-    result = streamlight.enhance_file(clip, tmp_path / "out.mp4", model=MODEL)
+    result = streamlight.enhance_file(clip, tmp_path / "out.mp4", **NETWORK)
     assert result.notes == ["1 damaged packet of the video was skipped"]
     assert result.report.frames_out == 19
     with pytest.raises(streamlight.SourceError, match="the video is damaged near its packet"):
         streamlight.enhance_file(
-            clip, tmp_path / "out.mp4", model=MODEL, reader=STRICT, overwrite=True
+            clip, tmp_path / "out.mp4", **NETWORK, reader=STRICT, overwrite=True
         )
     assert frames_of(tmp_path / "out.mp4") == 19, "the older output is kept"
 

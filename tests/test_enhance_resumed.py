@@ -2,6 +2,7 @@
 
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from clips import dim, make_clip
@@ -13,6 +14,14 @@ from streamlight.verify import verify_file
 
 pytestmark = needs_ffmpeg
 
+NETWORK: dict[str, Any] = {
+    "model": "gladnet-fast",
+    "backend": "openvino",
+    "sampling": "nearest",  # one look a picture: many take the time, and are not looked at here
+}
+FRAMES = 200
+"""Far more than are done when a run hears, a tenth of a second later, that it is to stop at 20."""
+
 
 def stopped_after(clip: Path, target: Path, frames: int) -> None:
     stop = threading.Event()
@@ -22,36 +31,40 @@ def stopped_after(clip: Path, target: Path, frames: int) -> None:
             stop.set()
 
     result = streamlight.enhance_file(
-        clip, target, resume=True, stop=stop, on_progress=watch, model="gladnet-fast"
+        clip, target, resume=True, stop=stop, on_progress=watch, **NETWORK
     )
     assert result.output is None
     assert not target.exists()
 
 
 def test_a_stopped_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
-    clip = make_clip(tmp_path / "clip.mp4", frames=400, picture=dim)
+    clip = make_clip(tmp_path / "clip.mp4", frames=FRAMES, picture=dim)
     target = tmp_path / "out.mp4"
     stopped_after(clip, target, 20)
     assert (tmp_path / ".out.mp4.resume").is_dir()
 
-    result = streamlight.enhance_file(clip, target, resume=True, model="gladnet-fast")
+    result = streamlight.enhance_file(clip, target, resume=True, **NETWORK)
 
-    assert 0 < result.report.frames_out < 400, "what was done is not done again"
-    assert len(Probe(target).frame_times_s) == 400
+    assert 0 < result.report.frames_out < FRAMES, "what was done is not done again"
+    assert len(Probe(target).frame_times_s) == FRAMES
     assert verify_file(clip, target, deep=True, expected=result.expected).differences == ()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["clip.mp4", "out.mp4"]
 
 
 def test_another_look_is_another_job(tmp_path: Path) -> None:
-    clip = make_clip(tmp_path / "clip.mp4", frames=400, picture=dim)
+    clip = make_clip(tmp_path / "clip.mp4", frames=FRAMES, picture=dim)
     target = tmp_path / "out.mp4"
     stopped_after(clip, target, 20)
     with pytest.raises(streamlight.UsageError, match="cannot go on with another job"):
         streamlight.enhance_file(
-            clip, target, resume=True, model="gladnet-fast", look=streamlight.Look(strength=0.5)
+            clip,
+            target,
+            resume=True,
+            **NETWORK,
+            look=streamlight.Look(strength=0.5),
         )
     with pytest.raises(streamlight.UsageError, match="cannot go on with another job"):
-        streamlight.enhance_file(clip, target, resume=True, model="gladnet")
+        streamlight.enhance_file(clip, target, resume=True, **{**NETWORK, "model": "gladnet"})
 
 
 def test_pictures_are_not_resumed(tmp_path: Path) -> None:

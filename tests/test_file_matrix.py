@@ -164,8 +164,10 @@ SLOW_CASES = [case for case in OTHER_CASES if case not in QUICK_CASES]
 
 @pytest.fixture(scope="module")
 def enhancer() -> Iterator[streamlight.Enhancer]:
-    """One network for all cases; the smallest, whose result no case looks at."""
-    with streamlight.Enhancer.open("gladnet-fast", "openvino", parallel=None) as opened:
+    """One network for all cases; the smallest and fastest, whose result no case looks at."""
+    with streamlight.Enhancer.open(
+        "gladnet-fast", "openvino", parallel=None, sampling="nearest"
+    ) as opened:
         yield opened
 
 
