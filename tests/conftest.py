@@ -1,7 +1,6 @@
 """Fixtures for all tests; this file also puts `fakes` on the import path of every test folder."""
 
 import gc
-import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -84,18 +83,6 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
-
-
-@pytest.fixture(autouse=True)
-def usual_priority() -> Iterator[None]:
-    """Take back what SVT-AV1 gives root's thread, which all later threads and programs inherit.
-
-    With SCHED_FIFO a thread that waits by spinning, as some of OpenVINO's do, keeps a core from
-    all others.
-    """
-    yield
-    if hasattr(os, "sched_getscheduler") and os.sched_getscheduler(0) != os.SCHED_OTHER:
-        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
 
 
 @pytest.fixture(autouse=True)
