@@ -13,73 +13,70 @@ from streamlight.sinks.encoders import probe_encoder
 from streamlight.sinks.encoding import Encoding
 from streamlight.sinks.video_encoder import VideoEncoder, VideoFormat
 from streamlight.sources.nvdec_probe import probe_nvdec
-from streamlight.thread_priority import kept_thread_priority
+from streamlight.thread_priority import no_raised_priority
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux alone tells of threads")
+
+def policies() -> set[int]:
+    return {os.sched_getscheduler(int(thread)) for thread in os.listdir("/proc/self/task")}
+
+
+def may_raise_priority() -> bool:
+    """Whether this thread may become a real-time one, as root's may on a usual machine."""
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+    except PermissionError:
+        return False
+    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+    return True
+
+
 needs_root = pytest.mark.skipif(
-    sys.platform != "linux" or os.geteuid() != 0, reason="only root may have real-time threads"
+    sys.platform != "linux" or not may_raise_priority(),
+    reason="who runs this may not raise priorities",
 )
 
 
-def policies() -> dict[int, int]:
-    return {int(t): os.sched_getscheduler(int(t)) for t in os.listdir("/proc/self/task")}
-
-
-def test_the_calling_thread_and_new_ones_get_back_what_they_had() -> None:
-    assert os.sched_getscheduler(0) == os.SCHED_OTHER
-    done = threading.Event()
-    other = threading.Thread(target=done.wait)
-    with kept_thread_priority():
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))  # which anyone may
-        other.start()  # and inherits it
-        assert os.sched_getscheduler(other.native_id or 0) == os.SCHED_BATCH
-    try:
-        assert os.sched_getscheduler(0) == os.SCHED_OTHER
-        assert os.sched_getscheduler(other.native_id or 0) == os.SCHED_OTHER
-    finally:
-        done.set()
+@needs_root
+def test_neither_the_thread_nor_what_it_starts_may_raise_its_priority_meanwhile() -> None:
+    found = []
+    with no_raised_priority():
+        assert not may_raise_priority()
+        other = threading.Thread(target=lambda: found.append(may_raise_priority()))
+        other.start()
         other.join()
-
-
-def test_what_was_raised_before_stays() -> None:
-    done, ready = threading.Event(), threading.Event()
-
-    def run() -> None:
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
-        ready.set()
-        done.wait()
-
-    other = threading.Thread(target=run)
-    other.start()
-    ready.wait()
-    try:
-        with kept_thread_priority():
-            pass
-        assert os.sched_getscheduler(other.native_id or 0) == os.SCHED_BATCH
-    finally:
-        done.set()
-        other.join()
-
-
-def test_also_after_a_failure() -> None:
-    with pytest.raises(ValueError, match="as it is"), kept_thread_priority():
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
-        raise ValueError("as it is")
-    assert os.sched_getscheduler(0) == os.SCHED_OTHER
+    assert found == [False]
+    assert may_raise_priority()
 
 
 @needs_root
-def test_av1_for_root_is_encoded_at_the_usual_priority() -> None:
+def test_also_after_a_failure() -> None:
+    with pytest.raises(ValueError, match="as it is"), no_raised_priority():
+        raise ValueError("as it is")
+    assert may_raise_priority()
+
+
+@needs_root
+def test_within_itself_it_changes_nothing() -> None:
+    with no_raised_priority():
+        with no_raised_priority():
+            pass
+        assert not may_raise_priority()
+    assert may_raise_priority()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux alone lists the threads of a process")
+def test_av1_is_encoded_at_the_usual_priority() -> None:
+    before = policies()
     color = ColorSpec(Matrix.BT709, Range.LIMITED)
     with av.open(io.BytesIO(), "w", format="matroska") as container:
         picture = VideoFormat((128, 96), color, Fraction(1, 25), Fraction(25))
         encoder = VideoEncoder(container, Encoding(ENCODERS["libsvtav1"], "yuv420p"), picture)
-        policies_meanwhile = set(policies().values())
+        meanwhile = policies()
         encoder.flush()
-    assert policies_meanwhile == {os.SCHED_OTHER}
+    assert meanwhile == before == {os.SCHED_OTHER}
 
 
-@needs_root
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux alone lists the threads of a process")
 def test_so_is_what_only_tries_an_encoder_or_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
     assert probe_encoder("libsvtav1").works
     assert os.sched_getscheduler(0) == os.SCHED_OTHER

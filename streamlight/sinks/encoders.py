@@ -17,7 +17,7 @@ from av.video.codeccontext import VideoCodecContext
 
 from streamlight.sinks.encoder_table import ENCODERS
 from streamlight.sources.libav_log import LogEntry, libav_log
-from streamlight.thread_priority import kept_thread_priority
+from streamlight.thread_priority import no_raised_priority
 
 _SIZE, _FRAMES = 256, 4  # encoders in hardware refuse pictures of less than about 150 pixels
 
@@ -51,7 +51,7 @@ def probe_encoder(
     """
     if not has_encoder(name):
         return EncoderStatus(name, False, False, "not in this build of libav")
-    with captured_log() as logged, kept_thread_priority():
+    with captured_log() as logged, no_raised_priority():
         try:
             packets = _encode(name, pixel_format, device)
         except (av.error.FFmpegError, ValueError, NotImplementedError) as error:

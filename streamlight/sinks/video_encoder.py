@@ -20,7 +20,7 @@ from streamlight.color import ColorSpec
 from streamlight.errors import UsageError
 from streamlight.sinks.encoders import captured_log, reason_of
 from streamlight.sinks.encoding import Encoding
-from streamlight.thread_priority import kept_thread_priority
+from streamlight.thread_priority import no_raised_priority
 
 _REFUSED_PARAMETER = re.compile(r"(Error parsing option|Unknown option|Bad value|Invalid value).*")
 """How x264, x265 and SVT-AV1 log a parameter of their own that they go on without."""
@@ -150,7 +150,7 @@ def _add_stream(container: OutputContainer, encoding: Encoding, rate: Fraction) 
 
 
 def _open(stream: VideoStream, encoder: str) -> None:
-    with captured_log(av.logging.WARNING) as logged, kept_thread_priority():
+    with captured_log(av.logging.WARNING) as logged, no_raised_priority():
         try:
             stream.codec_context.open()
         except (av.error.FFmpegError, ValueError) as error:

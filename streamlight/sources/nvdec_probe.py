@@ -11,7 +11,7 @@ from av.video.stream import VideoStream
 
 from streamlight.errors import UnsupportedSourceError
 from streamlight.sources.nvdec import open_accel
-from streamlight.thread_priority import kept_thread_priority
+from streamlight.thread_priority import no_raised_priority
 
 NVDEC_CODECS = {
     "h264": ("libx264", "yuv420p", {"preset": "ultrafast"}),
@@ -55,7 +55,7 @@ def _clip(codec: str) -> io.BytesIO:
     """Encode grey pictures."""
     encoder, pixel_format, options = NVDEC_CODECS[codec]
     file = io.BytesIO()
-    with kept_thread_priority(), av.open(file, "w", format="matroska") as container:
+    with no_raised_priority(), av.open(file, "w", format="matroska") as container:
         stream = cast(VideoStream, container.add_stream(encoder, 25, options=options))
         stream.width = stream.height = _SIZE
         stream.pix_fmt = pixel_format
