@@ -194,7 +194,7 @@ def slow_network(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_stopped_run_leaves_nothing(tmp_path: Path, slow_network: None) -> None:
     clip, stop = make_clip(tmp_path / "clip.mp4", frames=200), StopAfter(3)
     result = streamlight.enhance_file(
-        clip, tmp_path / "out.mp4", **NETWORK, stop=stop.event, on_progress=stop
+        clip, tmp_path / "out.mp4", model=MODEL, stop=stop.event, on_progress=stop
     )
     assert result.report.outcome is Outcome.STOPPED
     assert result.output is None
@@ -206,7 +206,7 @@ def test_a_stopped_run_can_keep_what_is_done(tmp_path: Path, slow_network: None)
     result = streamlight.enhance_file(
         clip,
         tmp_path / "out.mp4",
-        **NETWORK,
+        model=MODEL,
         stop=stop.event,
         on_progress=stop,
         keep_partial=True,

@@ -19,7 +19,7 @@ NETWORK: dict[str, Any] = {
     "backend": "openvino",
     "sampling": "nearest",  # one look a picture: many take the time, and are not looked at here
 }
-FRAMES = 200
+FRAMES = 400
 """Far more than are done when a run hears, a tenth of a second later, that it is to stop at 20."""
 
 

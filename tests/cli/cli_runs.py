@@ -20,7 +20,7 @@ from streamlight.pipeline import Outcome, PipelineReport, Stage
 from streamlight.pipeline.report import QueueWait
 
 OPENVINO = ("--backend", "openvino")  # auto would import torch first, which takes seconds
-FAST = (*OPENVINO, "--preset", "ultrafast", "--sampling", "nearest")
+FAST = (*OPENVINO, "--preset", "ultrafast")
 TIMEOUT_S = 90
 
 DONE = PipelineReport(

@@ -23,7 +23,7 @@ from cli_runs import (
 
 from streamlight.api import enhance_file
 
-SLOW_RUN = ("--model", "gladnet", *FAST, "--crf", "0")
+SLOW_RUN = ("--model", "gladnet", "--sampling", "nearest", *FAST, "--crf", "0")
 
 
 @pytest.fixture(scope="module")
