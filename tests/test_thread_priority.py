@@ -31,13 +31,13 @@ def may_raise_priority() -> bool:
     return bool(int(line.split()[1], 16) & 1 << 23)  # CAP_SYS_NICE
 
 
-needs_root = pytest.mark.skipif(
+needs_capability = pytest.mark.skipif(
     sys.platform != "linux" or not may_raise_priority(),
     reason="who runs this may not raise priorities",
 )
 
 
-@needs_root
+@needs_capability
 def test_neither_the_thread_nor_what_it_starts_may_raise_its_priority_meanwhile() -> None:
     found = []
     with no_raised_priority():
@@ -49,14 +49,14 @@ def test_neither_the_thread_nor_what_it_starts_may_raise_its_priority_meanwhile(
     assert may_raise_priority()
 
 
-@needs_root
+@needs_capability
 def test_also_after_a_failure() -> None:
     with pytest.raises(ValueError, match="as it is"), no_raised_priority():
         raise ValueError("as it is")
     assert may_raise_priority()
 
 
-@needs_root
+@needs_capability
 def test_within_itself_it_changes_nothing() -> None:
     with no_raised_priority():
         with no_raised_priority():
