@@ -1,6 +1,7 @@
 """Fixtures for all tests; this file also puts `fakes` on the import path of every test folder."""
 
 import gc
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -83,6 +84,15 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(autouse=True)
+def usual_priority() -> Iterator[None]:
+    """Fail the test that leaves its thread a real-time one, as SVT-AV1 does to root's."""
+    yield
+    if hasattr(os, "sched_getscheduler") and os.sched_getscheduler(0) != os.SCHED_OTHER:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+        pytest.fail("the test raised the priority of its thread; see streamlight.thread_priority")
 
 
 @pytest.fixture(autouse=True)

@@ -59,7 +59,7 @@ LAYERS = [
     {"view"},
     {"models"},
     {"facts", "frame", "hdr"},
-    {"color", "color_names", "errors", "urls"},
+    {"color", "color_names", "errors", "thread_priority", "urls"},
 ]
 """From top to bottom. A module imports from its own unit and from the layers below it."""
 
