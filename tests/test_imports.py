@@ -75,6 +75,8 @@ ONLY_IN: dict[str, set[str]] = {
         "engines/torch_compiler.py",
         "engines/torch_modules.py",
         "models/gladnet.py",
+        "models/meter.py",
+        "models/srgb.py",
         "models/detail_nhwc.py",
         "models/weights.py",
         "models/export.py",

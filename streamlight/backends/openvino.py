@@ -168,7 +168,8 @@ class OpenVinoBackend:
         if self._device == "CPU":
             # Each layer is short, and a second thread is mostly waited for where all cores are at
             # work on the detail network. Precision and threads were measured: docs/tiles.md.
-            config[hints.inference_precision] = self._type
+            if not self._model.is_metered:  # a meter counts thousands of pixels
+                config[hints.inference_precision] = self._type
             config[properties.inference_num_threads] = 1
         return self._core.compile_model(graph, self._device, config).create_infer_request()
 

@@ -79,7 +79,8 @@ def build(
         typer.Option(
             "--estimate-precision",
             metavar="fp32|fp16",
-            help="Of the illumination network, whose result is smoothed over time.",
+            help="Of the illumination network, whose result is smoothed over time; with a "
+            "meter it stays in FP32.",
         ),
     ] = "fp32",
     deep: Annotated[

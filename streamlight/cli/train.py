@@ -75,7 +75,14 @@ def train(
         _option("--freeze", metavar="detail|prior", help="A part that stays as it is.", panel=_RUN),
     ] = None,
     steps: Annotated[
-        int | None, _option("--steps", metavar="N", min=1, help="Of the run.", panel=_RUN)
+        int | None,
+        _option(
+            "--steps",
+            metavar="N",
+            min=0,
+            help="Of the run; 0 fits the meter of --init's weights, and nothing else.",
+            panel=_RUN,
+        ),
     ] = None,
     minutes: Annotated[
         float | None,
@@ -108,6 +115,18 @@ def train(
             metavar="SHARE",
             help="Of the --init weights in the result; 0.5 is the mean of the beginning and the "
             "end, often better than both.",
+            panel=_RUN,
+        ),
+    ] = None,
+    meter: Annotated[
+        int | None,
+        _option(
+            "--meter",
+            metavar="VIEWS",
+            min=0,
+            help="Give the network a meter, which recognises photographs that were darkened, and "
+            "fit it to so many views at the end; 0 for a network without.  [default: 12000 where "
+            "the model has one]",
             panel=_RUN,
         ),
     ] = None,
@@ -205,6 +224,7 @@ def train(
             "rate": rate,
             "freeze": freeze,
             "keep": keep,
+            "meter": meter,
             "precision": precision,
         }
         run_training(

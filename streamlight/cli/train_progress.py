@@ -26,6 +26,7 @@ class TrainingProgress:
         )
         self._read: TaskID | None = None
         self._train: TaskID | None = None
+        self._meter: TaskID | None = None
 
     def __enter__(self) -> Self:
         """Show them."""
@@ -48,3 +49,9 @@ class TrainingProgress:
             self._train = self._progress.add_task("training", total=1.0, facts="")
         facts = f"step {trainer.step}, loss {loss:.4f}"
         self._progress.update(self._train, completed=trainer.progress, facts=facts)
+
+    def view(self, done: int, total: int) -> None:
+        """Show how many views the meter's fitting has done."""
+        if self._meter is None:
+            self._meter = self._progress.add_task("fitting the meter", total=total, facts="")
+        self._progress.update(self._meter, completed=done, facts=f"view {done} of {total}")

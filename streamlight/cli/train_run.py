@@ -20,6 +20,7 @@ from streamlight.models.spec import ModelSpec
 
 if TYPE_CHECKING:
     from streamlight.evaluation.tables import Table
+    from streamlight.models.gladnet import GLADNet
     from streamlight.training.options import TrainingOptions
     from streamlight.training.origin import Origin
     from streamlight.training.photographs import Photographs
@@ -63,6 +64,7 @@ def run_training(request: Request) -> None:
     _check_packages(request)
     from streamlight.models.weights import load_network
     from streamlight.training.card import count_licences
+    from streamlight.training.options import METER_VIEWS
     from streamlight.training.photographs import find_photographs
     from streamlight.training.session import Rhythm, RunFolder, run_session
     from streamlight.training.start import begin, open_device
@@ -70,11 +72,14 @@ def run_training(request: Request) -> None:
 
     start_spec = find_model(request.model)
     folder = RunFolder(request.out)
-    spec = replace(start_spec, name=folder.name, weights=None)
     device = open_device(request.device)
     options = _options(request, device.type)
+    if options.meter is None:
+        options = replace(options, meter=METER_VIEWS if start_spec.is_metered else 0)
+    start_spec = replace(start_spec, is_metered=bool(options.meter))
     network = begin(start_spec, request.init, request.seed)
-    network.spec = spec
+    count = sum(values.numel() for values in network.parameters())
+    network.spec = replace(start_spec, name=folder.name, weights=None, parameters=count)
     learnt_from = find_model(request.teacher, "--teacher") if request.teacher else None
     teacher = load_network(learnt_from) if learnt_from else None
     paths = find_photographs(request.data)
@@ -95,17 +100,21 @@ def run_training(request: Request) -> None:
                 trainer,
                 folder,
                 rhythm=Rhythm(checkpoint=request.checkpoint_every, evaluate=request.eval_every),
-                card=lambda rows: _card(request, trainer, photographs, licences, rows),
+                card=lambda network, rows: _card(
+                    request, trainer, network, photographs, licences, rows
+                ),
                 validate=validate,
                 resume=request.resume,
                 stop=stop,
                 on_step=lambda report: progress.step(trainer, report.loss),
+                on_view=progress.view,
                 on_figures=_say_figures,
                 on_warning=lambda text: say(f"warning: {text}"),
             )
         if not is_done:
-            late = f"stopped after step {trainer.step}: --resume goes on from {folder.checkpoint}"
-            say(late if trainer.step else _STOPPED_EARLY)
+            where = "in the meter's fitting" if trainer.is_done else f"after step {trainer.step}"
+            late = f"stopped {where}: --resume goes on from {folder.checkpoint}"
+            say(late if trainer.step or trainer.is_done else _STOPPED_EARLY)
             raise typer.Exit(signals.exit_code)
     typer.echo(folder.weights)
 
@@ -127,6 +136,10 @@ def _options(request: Request, device: str) -> "TrainingOptions":
 
     if request.preset not in PRESETS:
         raise UsageError(f"--preset {request.preset}: choose one of {', '.join(PRESETS)}")
+    if request.given.get("steps") == 0 and request.init is None:
+        raise UsageError(
+            "--steps 0 fits the meter of --init's weights; give the ones to begin with"
+        )
     if "keep" in request.given and (request.init is None or request.init.startswith("prior:")):
         raise UsageError("--keep mixes in the weights of --init; give the ones to begin with")
     preset = PRESETS[request.preset]
@@ -177,6 +190,7 @@ def _origin(request: Request, teacher: ModelSpec | None) -> "Origin":
 def _card(
     request: Request,
     trainer: "Trainer",
+    network: "GLADNet",
     photographs: "Photographs",
     licences: dict[str, int],
     rows: "Table",
@@ -185,8 +199,9 @@ def _card(
 
     return model_card(
         CardFacts(
-            name=trainer.network.spec.name,
-            spec=trainer.network.spec,
+            name=network.spec.name,
+            spec=network.spec,
+            is_meter_fitted=network.prior.meter is not None and network.prior.meter.is_fitted,
             options=trainer.options,
             steps=trainer.step,
             minutes=trainer.elapsed_s / 60,

@@ -46,6 +46,14 @@ def graph_for(spec: ModelSpec, sizes: Sizes) -> GraphName:
     return "reconstruct_compact" if is_compact else "reconstruct"
 
 
+def inner_precision(spec: ModelSpec, graph: GraphName, precision: Precision) -> Precision:
+    """Return what a graph computes in where `precision` is asked for.
+
+    An illumination network with a meter stays in FP32: the meter counts thousands of pixels.
+    """
+    return "fp32" if graph == "estimate" and spec.is_metered else precision
+
+
 def make_graph(
     spec: ModelSpec,
     graph: GraphName,
@@ -59,7 +67,8 @@ def make_graph(
         spec: the model.
         graph: which of its graphs.
         sizes: of the pictures; None for `estimate`, whose size is fixed.
-        precision: of all that lies between the conversions of input and output.
+        precision: of all that lies between the conversions of input and output; see
+            `inner_precision`.
         pixels: type of image and result.
 
     Returns:
@@ -75,6 +84,7 @@ def make_graph(
         raise BackendUnavailableError(
             f"building engines needs onnx ({error}): pip install onnx"
         ) from error
+    precision = inner_precision(spec, graph, precision)
     model = onnx.load(graph_path(spec, graph))
     if sizes is not None:
         _take_indices(onnx, model.graph)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from streamlight.engines.compiler import Compiled
 from streamlight.engines.flavours import Flavour
-from streamlight.engines.graphs import Pixels, Precision
+from streamlight.engines.graphs import Pixels, Precision, inner_precision
 from streamlight.engines.sizes import Sizes
 from streamlight.errors import BackendUnavailableError, EngineError, UsageError
 from streamlight.models import PRIOR_SIZE, GraphName, ModelSpec
@@ -96,7 +96,7 @@ def make_module(
     from streamlight.models.weights import load_network
 
     network = load_network(model)
-    dtype = torch.float16 if precision == "fp16" else torch.float32
+    dtype = torch.float16 if inner_precision(model, graph, precision) == "fp16" else torch.float32
     side = (PRIOR_SIZE, PRIOR_SIZE)
     if sizes is None:
         inputs = {"view": torch.zeros(1, 3, *side)}

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from streamlight.models.meter import Meter, exposed
 from streamlight.models.spec import AFFINE_EDGE, AFFINE_SCALE, PRIOR_SIZE, ModelSpec
 
 Indices: TypeAlias = tuple[Tensor, Tensor]
@@ -23,19 +24,28 @@ class Prior(nn.Module):
     """Global illumination estimation (section II-A): encoder-decoder with sum skips.
 
     96 -> 48 -> 24 -> 12 -> 6 -> 3 -> 2 by stride-2 convolutions, and back by resize-convolutions.
+
+    With a meter, which the paper has not, it looks twice: the view is exposed anew by what the
+    meter says of the first look.
     """
 
     UP_SIZES = (3, 6, 12, 24, 48, PRIOR_SIZE)
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, is_metered: bool = False) -> None:
         """Build the layers; `channels` is the width of every one."""
         super().__init__()
         widths = [3] + [channels] * 6
         self.down = nn.ModuleList(nn.Conv2d(i, channels, 3, stride=2) for i in widths[:-1])
         self.up = nn.ModuleList(nn.Conv2d(channels, channels, 3, padding=1) for _ in range(6))
+        self.meter = Meter(channels) if is_metered else None
 
     def forward(self, view: Tensor) -> Tensor:
-        """Map view (B, 3, 96, 96) to illumination features (B, C, 96, 96)."""
+        """Map view (B, 3, 96, 96) in [0, 1] to illumination features (B, C, 96, 96)."""
+        prior = self.look(view)
+        return prior if self.meter is None else self.look(exposed(view, self.meter(view, prior)))
+
+    def look(self, view: Tensor) -> Tensor:
+        """Map view (B, 3, 96, 96) to illumination features (B, C, 96, 96) as the paper does."""
         skips: list[Tensor] = []
         x = view
         for conv in self.down:
@@ -145,7 +155,7 @@ class GLADNet(nn.Module):
         """Build the network of a specification, with random weights."""
         super().__init__()
         self.spec = spec
-        self.prior = Prior(spec.prior_channels)
+        self.prior = Prior(spec.prior_channels, spec.is_metered)
         self.detail = Detail(
             spec.prior_channels, spec.detail_widths, spec.unshuffle, spec.is_affine
         )

@@ -21,7 +21,15 @@ HASH_FILE = "weights.sha256"
 """In the folder of the graphs: of the weights that they were made of."""
 
 _SPEC, _CARD = "streamlight.model", "streamlight.card"
-_KEPT = ("prior_channels", "detail_widths", "unshuffle", "is_affine", "parameters", "summary")
+_KEPT = (
+    "prior_channels",
+    "detail_widths",
+    "unshuffle",
+    "is_affine",
+    "is_metered",
+    "parameters",
+    "summary",
+)
 _MOST_HEADER_BYTES = 10_000_000
 
 
@@ -84,6 +92,7 @@ def read_spec(path: Path) -> ModelSpec:
             detail_widths=tuple(int(width) for width in kept["detail_widths"]),
             unshuffle=int(kept["unshuffle"]),
             is_affine=bool(kept.get("is_affine", False)),  # files of before it have none
+            is_metered=bool(kept.get("is_metered", False)),
             parameters=int(kept["parameters"]),
             weights_sha256="",
             summary=str(kept["summary"]),
@@ -103,6 +112,15 @@ def read_card(path: Path) -> str:
         ModelError: the file cannot be read.
     """
     return _metadata(path).get(_CARD, "")
+
+
+def has_meter(path: Path) -> bool:
+    """Return whether a file of weights holds those of a meter.
+
+    Raises:
+        ModelError: the file cannot be read.
+    """
+    return any(name.startswith("prior.meter.") for name in _header(path))
 
 
 def as_metadata(spec: ModelSpec, card: str = "") -> dict[str, str]:
@@ -165,14 +183,20 @@ def write_whole(path: Path, data: bytes) -> None:
 
 
 def _metadata(path: Path) -> dict[str, str]:
-    """Read the metadata of a safetensors file: 8 bytes of length, then a header in JSON."""
+    found = _header(path).get("__metadata__", {})
+    return {str(name): str(value) for name, value in found.items()}
+
+
+def _header(path: Path) -> dict[str, Any]:
+    """Read the header of a safetensors file: 8 bytes of length, then JSON."""
     try:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
             header: Any = json.loads(file.read(min(length, _MOST_HEADER_BYTES)))
-        found = header.get("__metadata__", {})
-        return {str(name): str(value) for name, value in found.items()}
+        if not isinstance(header.get("__metadata__", {}), dict):
+            raise TypeError("its metadata are no table")
+        return dict(header)
     except OSError as error:
         raise ModelError(f"cannot read the weights {path}: {error.strerror}") from error
-    except (ValueError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError) as error:
         raise ModelError(f"{path} is not a safetensors file of weights: {error}") from error

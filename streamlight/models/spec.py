@@ -40,6 +40,7 @@ class ModelSpec:
             with the picture, and its last convolution gives the result. The affine form convolves
             the prior at its own 96x96 and resizes that, and its last convolution gives a factor
             and an offset for each value of the picture.
+        is_metered: whether the illumination network has a meter (`streamlight.models.meter`).
         parameters: number of trained values, a check on the weights.
         weights_sha256: of the file `models/weights/<name>.safetensors`; empty for a user's own.
         summary: one line for people.
@@ -55,6 +56,7 @@ class ModelSpec:
     summary: str
     weights: Path | None = None
     is_affine: bool = False
+    is_metered: bool = False
 
     @property
     def graph_names(self) -> tuple[GraphName, ...]:

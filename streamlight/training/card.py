@@ -9,8 +9,11 @@ from pathlib import Path
 from streamlight.errors import SourceError
 from streamlight.evaluation.tables import Table, markdown_table
 from streamlight.models.spec import ModelSpec
-from streamlight.training.options import TrainingOptions
+from streamlight.training.options import METER_VIEWS, TrainingOptions
 from streamlight.training.origin import DRAWN, Origin
+
+_TOLD = ("crop", "zooms", "schedule", "rate", "weight_decay", "ema", "keep", "freeze")
+"""Options of the run that a card tells, beside what its sentences say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,7 @@ class CardFacts:
     Attributes:
         name: of the model.
         spec: of its network.
+        is_meter_fitted: whether its meter, if it has one, is fitted.
         options: of the run.
         steps: that were done.
         minutes: that they took.
@@ -34,6 +38,7 @@ class CardFacts:
 
     name: str
     spec: ModelSpec
+    is_meter_fitted: bool
     options: TrainingOptions
     steps: int
     minutes: float
@@ -56,8 +61,8 @@ def model_card(facts: CardFacts) -> str:
         "",
         f"A GLADNet of {spec.parameters:,} parameters: {spec.prior_channels} prior channels, "
         f"hidden widths {widths} of the detail network"
-        f"{' in the affine form' if spec.is_affine else ''}, pixel-unshuffle by {spec.unshuffle}. "
-        "Weights in FP16.",
+        f"{' in the affine form' if spec.is_affine else ''}, pixel-unshuffle by {spec.unshuffle}"
+        f"{_meter(facts) if spec.is_metered else ''}. Weights in FP16.",
         "",
         "## Data",
         "",
@@ -115,6 +120,12 @@ def count_licences(index: Path, used: Iterable[Path]) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
+def _meter(facts: CardFacts) -> str:
+    if facts.is_meter_fitted:
+        return f"; with a meter, fitted to {facts.options.meter or METER_VIEWS:,} views"
+    return "; with a meter that is not fitted, and says nothing"
+
+
 def _licences(licences: dict[str, int]) -> Sequence[str]:
     if not licences:
         return ["Their licences were not told (`--index`)."]
@@ -122,7 +133,7 @@ def _licences(licences: dict[str, int]) -> Sequence[str]:
 
 
 def _told(options: TrainingOptions) -> Iterable[tuple[str, object]]:
-    for name in ("crop", "zooms", "schedule", "rate", "weight_decay", "ema", "keep", "freeze"):
+    for name in _TOLD:
         yield name, getattr(options, name)
     loss = options.loss
     terms = f"L1 + {loss.coarse:g} coarse + {loss.structure:g} (1 - SSIM)"

@@ -1,4 +1,4 @@
-"""Light of a scene: the sRGB curve, exposure, lamps and light that falls off.
+"""Light of a scene: exposure, lamps and light that falls off.
 
 Pictures are RGB (B, 3, H, W). Codes are sRGB in [0, 1]; light is linear, 1 is white, and may
 exceed it.
@@ -10,19 +10,8 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from streamlight.models.srgb import to_light
 from streamlight.training.draws import Draws
-
-
-def to_light(codes: Tensor) -> Tensor:
-    """Undo the sRGB curve (IEC 61966-2-1): codes in [0, 1] to linear light in [0, 1]."""
-    return torch.where(codes <= 0.04045, codes / 12.92, ((codes + 0.055) / 1.055) ** 2.4)
-
-
-def to_codes(light: Tensor) -> Tensor:
-    """Apply the sRGB curve (IEC 61966-2-1) to linear light, clipped to [0, 1] before."""
-    light = light.clamp(0, 1)
-    curve = 1.055 * light.clamp_min(0.0031308) ** (1 / 2.4) - 0.055
-    return torch.where(light <= 0.0031308, light * 12.92, curve)
 
 
 @lru_cache(maxsize=4)
@@ -52,6 +41,17 @@ def unclip(scene: Tensor, stops: Tensor, knee: Tensor) -> Tensor:
     share = ((brightest - knee) / (1 - knee)).clamp(0, 1)
     share = share**2 * (3 - 2 * share)  # no edge where it begins
     return scene * torch.exp2(stops * share)
+
+
+def is_flat(scene: Tensor) -> Tensor:
+    """Whether scenes (B, 3, H, W) clip: (B, 1, 1, 1) of bool.
+
+    They do where more than 0.2 % of the pixels are within 5 % of the brightest place, the quantile
+    .9995 of the pixels' largest channel.
+    """
+    brightest = scene.amax(dim=1).flatten(1)
+    top = brightest.quantile(0.9995, dim=1, keepdim=True)
+    return ((brightest >= 0.95 * top).float().mean(dim=1) > 0.002).view(-1, 1, 1, 1)
 
 
 def deepen(scene: Tensor, exponent: Tensor) -> Tensor:

@@ -14,6 +14,9 @@ FRAMES = ((288, 384), (384, 288), (320, 320), (256, 384), (384, 256))
 SEEDS = 2**32
 """So many there are: PyTorch's generator on the CPU takes 32 bits."""
 
+METER_VIEWS = 12_000
+LEAST_METER_VIEWS = 256
+
 
 @dataclass(frozen=True, slots=True)
 class LossWeights:
@@ -68,6 +71,9 @@ class TrainingOptions:
         teach: share of the loss that is taken against the teacher's result, if there is one.
         precision: of the networks: fp32, bf16 or fp16.
         seed: of everything random.
+        meter: views that the meter is fitted to when the training is over, where the network has
+            one (`streamlight.training.metering`); 0 for a network without; None as the model has
+            it, with `METER_VIEWS`.
         minutes: of training after which it ends, learning rate and all, if the steps are not
             done before. Such a run depends on the machine's speed.
     """
@@ -89,13 +95,14 @@ class TrainingOptions:
     teach: float = 0.5
     precision: str = "fp32"
     seed: int = 0
+    meter: int | None = None
     minutes: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse numbers that nothing can be trained with, before anything is read.
 
         Raises:
-            UsageError: `rate`, `minutes` or `seed` is such a one.
+            UsageError: `rate`, `minutes`, `seed` or `meter` is such a one.
         """
         if not 0 < self.rate < math.inf:
             raise UsageError(f"--rate {self.rate:g}: more than 0, such as 5e-4")
@@ -103,6 +110,8 @@ class TrainingOptions:
             raise UsageError(f"--minutes {self.minutes:g}: more than 0")
         if not 0 <= self.seed < SEEDS:
             raise UsageError(f"--seed {self.seed}: from 0 to {SEEDS - 1}")
+        if self.meter is not None and self.meter != 0 and self.meter < LEAST_METER_VIEWS:
+            raise UsageError(f"--meter {self.meter}: 0, or at least {LEAST_METER_VIEWS}")
 
     def without(self, *names: str) -> "TrainingOptions":
         """Leave out steps of the recipe, terms of the loss and other departures from the paper.
@@ -135,6 +144,8 @@ OTHER_DEPARTURES: dict[str, Any] = {
 
 PRESETS = {
     "default": TrainingOptions(),
-    "paper": TrainingOptions(recipe=PAPER, loss=LossWeights(), rate=1e-3, **OTHER_DEPARTURES),
+    "paper": TrainingOptions(
+        recipe=PAPER, loss=LossWeights(), rate=1e-3, meter=0, **OTHER_DEPARTURES
+    ),
 }
 """What works best here, and what the paper says (its section III)."""

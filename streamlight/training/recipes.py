@@ -22,6 +22,10 @@ class Recipe:
             the dark picture holds what the target clips.
         highlights_ev: by how many stops at most; the cube of a uniform number is drawn, so that
             half get an eighth of it or less.
+        highlights_power: the power of that uniform number.
+        flat_stays: photographs that clip get no `highlights` but where the dark picture clips the
+            same places again, and no `clip`: clipped places that are darkened stay flat, and not
+            brighter (`light.is_flat`).
         highlights_knee: range of the light from which on a place is bright.
         black_night_ev: `clip` only where the mean light of the dark picture is below so many
             stops from white, which the network can see: a picture so dark shows little of how it
@@ -60,6 +64,8 @@ class Recipe:
     clip_ev: Range = (0.0, 2.0)
     highlights: float = 0.0
     highlights_ev: float = 4.0
+    highlights_power: float = 3.0
+    flat_stays: bool = False
     highlights_knee: Range = (0.35, 0.95)
     black_night_ev: float = 0.0
     uneven: float = 0.0
@@ -93,11 +99,13 @@ class Recipe:
 _OFF: dict[str, Range | None] = {"vibrance": None, "contrast": None, "deepen": (1.0, 1.0)}
 """What leaves a step out whose value is no chance."""
 
+_NO_CHANCES = ("black_night_ev", "area", "many")
+
 STEPS = tuple(
     field.name
     for field in fields(Recipe)
     if field.name in _OFF
-    or (field.default == 0.0 and field.name not in ("black_night_ev", "area", "many"))
+    or (isinstance(field.default, float) and field.default == 0 and field.name not in _NO_CHANCES)
 )
 """What `Recipe.without` takes."""
 

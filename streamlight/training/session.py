@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from streamlight.errors import SinkError, StreamlightError
+from streamlight.errors import ModelError, SinkError, StreamlightError
 from streamlight.models.gladnet import GLADNet
 from streamlight.models.own import write_whole
 from streamlight.models.weights import save_weights
 from streamlight.training.checkpoint import load_checkpoint, save_checkpoint
 from streamlight.training.log import TrainingLog
+from streamlight.training.metering import fit_meter
+from streamlight.training.options import METER_VIEWS
 from streamlight.training.trainer import StepReport, Trainer
 
 if TYPE_CHECKING:
@@ -94,30 +96,34 @@ def run_session(
     folder: RunFolder,
     *,
     rhythm: Rhythm,
-    card: Callable[["Table"], str],
+    card: Callable[[GLADNet, "Table"], str],
     validate: Validate | None = None,
     resume: bool = False,
     stop: threading.Event | None = None,
     on_step: Callable[[StepReport], None] = lambda report: None,
+    on_view: Callable[[int, int], None] = lambda done, total: None,
     on_figures: Callable[[int, "Table"], None] = lambda step, rows: None,
     on_warning: Callable[[str], None] = lambda text: None,
 ) -> bool:
     """Train until it is done, or until `stop`; either way a checkpoint and weights are written.
 
-    Stopped before the first step it writes nothing. Weights are written before the last
-    evaluation, which may fail, and again with its figures.
+    Stopped before the first step it writes nothing. When the training is over, the network's meter
+    is fitted, if it has one. Weights are written before that and before the last evaluation, which
+    may fail, and again with its figures.
 
     Args:
         trainer: new.
         folder: of the run.
         rhythm: of log, checkpoints and evaluations.
-        card: makes the model card of results.
+        card: makes the model card of a network and its results.
         validate: measures, and gives no rows where it was stopped; None to measure nothing.
         resume: go on from the checkpoint in the folder, where there is one.
         stop: set it from another thread or a signal handler.
         on_step: called after each step.
+        on_view: called with how many of how many views the meter's fitting has done.
         on_figures: called after each evaluation.
-        on_warning: told of an evaluation on the way that failed; the run goes on.
+        on_warning: told of an evaluation on the way that failed, and of a meter that cannot be
+            fitted; the run goes on.
 
     Returns:
         Whether it is done; false when it was stopped.
@@ -132,8 +138,8 @@ def run_session(
     def is_stopped() -> bool:
         return stop is not None and stop.is_set()
 
-    def measure(validate: Validate) -> "Table":
-        rows = validate(trainer.result(), folder.sheet(trainer.step))
+    def measure(validate: Validate, network: GLADNet) -> "Table":
+        rows = validate(network, folder.sheet(trainer.step))
         if not rows:  # it was stopped
             return rows
         log.add_figures(trainer.step, _named(rows))
@@ -158,19 +164,47 @@ def run_session(
             is_due = rhythm.evaluate and report.step % rhythm.evaluate == 0
             if validate is not None and is_due and not trainer.is_done and not is_stopped():
                 try:
-                    measure(validate)
+                    measure(validate, trainer.result())
                 except StreamlightError as error:
                     on_warning(f"not evaluated at step {report.step}: {error}")
             if is_stopped():
                 break
         _log(log, reports)
         save_checkpoint(folder.checkpoint, trainer.state())
-        _write_result(trainer, folder, card([]))
-        if validate is not None and trainer.is_done and (rows := measure(validate)):
-            _write_result(trainer, folder, card(rows))
+        network = trainer.result()
+        _write_result(network, folder, card(network, []))
+        if not trainer.is_done:
+            return False
+        if network.prior.meter is not None:
+            try:
+                if not _fit_meter(trainer, network, stop, on_view):
+                    return False
+            except ModelError as error:
+                on_warning(str(error))
+            _write_result(network, folder, card(network, []))
+        if validate is not None and (rows := measure(validate, network)):
+            _write_result(network, folder, card(network, rows))
     finally:
         log.close()
-    return trainer.is_done
+    return True
+
+
+def _fit_meter(
+    trainer: Trainer,
+    network: GLADNet,
+    stop: threading.Event | None,
+    on_view: Callable[[int, int], None],
+) -> bool:
+    options = trainer.options
+    return fit_meter(
+        network,
+        trainer.photographs,
+        options.recipe,
+        options.seed,
+        views=options.meter or METER_VIEWS,
+        stop=stop,
+        on_view=on_view,
+    )
 
 
 def _log(log: TrainingLog, reports: list[StepReport]) -> None:
@@ -188,6 +222,6 @@ def _named(rows: "Table") -> dict[str, float]:
     return figures(rows)
 
 
-def _write_result(trainer: Trainer, folder: RunFolder, card: str) -> None:
-    save_weights(trainer.result(), folder.weights, card)
+def _write_result(network: GLADNet, folder: RunFolder, card: str) -> None:
+    save_weights(network, folder.weights, card)
     write_whole(folder.card, card.encode())

@@ -1,5 +1,6 @@
 """What a run begins with: the network, its weights, the device."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -8,7 +9,8 @@ from torch import Tensor, nn
 
 from streamlight.errors import BackendUnavailableError, ModelError
 from streamlight.models.gladnet import GLADNet
-from streamlight.models.own import find_model
+from streamlight.models.meter import Meter
+from streamlight.models.own import find_model, has_meter
 from streamlight.models.packaged import weights_path
 from streamlight.models.spec import ModelSpec
 from streamlight.models.weights import load_network
@@ -16,6 +18,8 @@ from streamlight.models.weights import load_network
 
 def begin(spec: ModelSpec, init: str | None, seed: int) -> GLADNet:
     """Return the network with its first weights.
+
+    A meter that the weights lack says nothing yet; one that the network is to have not is dropped.
 
     Args:
         spec: of the network.
@@ -39,12 +43,18 @@ def begin(spec: ModelSpec, init: str | None, seed: int) -> GLADNet:
             )
         network = he_initialised(spec, seed)
         network.prior = load_network(other).prior
-    elif init == "seed":
-        network = load_network(spec)
     else:
         path = Path(init)
-        named = path if path.is_file() else weights_path(find_model(init, "--init"))
-        network = load_network(spec, named)
+        if init == "seed":
+            path = weights_path(spec)
+        elif not path.is_file():
+            path = weights_path(find_model(init, "--init"))
+        network = load_network(replace(spec, is_metered=has_meter(path)), path)
+    if not spec.is_metered:
+        network.prior.meter = None
+    elif network.prior.meter is None:
+        network.prior.meter = _new_meter(spec, seed)
+    network.spec = spec
     return network.requires_grad_(True)
 
 
@@ -62,12 +72,20 @@ def he_initialised(spec: ModelSpec, seed: int) -> GLADNet:
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
+    if spec.is_metered:
+        network.prior.meter = _new_meter(spec, seed)
     if spec.is_affine:
         last = cast(nn.Conv2d, network.detail.convs[-1])
         with torch.no_grad():
             last.weight.mul_(0.1)
             cast(Tensor, last.bias)[: 3 * spec.unshuffle**2] = 1
     return network
+
+
+def _new_meter(spec: ModelSpec, seed: int) -> Meter:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Meter(spec.prior_channels)
 
 
 def open_device(name: str | None) -> torch.device:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from streamlight.models.srgb import to_codes
 from streamlight.training import camera, light
 from streamlight.training.draws import Draws
 from streamlight.training.jpeg import jpeg
@@ -43,22 +44,24 @@ def synthesise(photographs: Tensor, recipe: Recipe, draws: Draws) -> Pairs:
     count = len(photographs)
     is_identity = draws.chance(count, recipe.identity)
     scene = light.bytes_to_light(photographs)
+    is_flat = light.is_flat(scene) if recipe.flat_stays else torch.zeros_like(is_identity)
     scene = light.deepen(scene, draws.uniform(count, *recipe.deepen))
     exposure = draws.uniform(count, *recipe.exposure_ev).masked_fill(is_identity, 0)
     mean = scene.mean(dim=(1, 2, 3), keepdim=True)
     is_night = torch.log2(mean + 1e-6) + exposure < recipe.black_night_ev
-    is_longer = draws.chance(count, recipe.clip) & is_night
+    is_longer = draws.chance(count, recipe.clip) & is_night & ~is_flat
     stops = draws.uniform(count, *recipe.clip_ev) * is_longer
     scene = scene * torch.exp2(stops)  # as a longer exposure of the target sees it
     exposure = exposure - stops
     is_uneven = draws.chance(count, recipe.uneven) & ~is_identity
     held = draws.chance(count, recipe.highlights) & ~is_identity
-    more = recipe.highlights_ev * draws.uniform(count, 0, 1) ** 3 * held
+    more = recipe.highlights_ev * draws.uniform(count, 0, 1) ** recipe.highlights_power * held
+    more = more * (~is_flat | (exposure + more >= 0))
     seen = light.unclip(scene, more, draws.uniform(count, *recipe.highlights_knee))
     dark, target = _lit(seen, scene, exposure, is_uneven, recipe, draws)
     target = torch.where(dark >= 1, 1, target)  # what is white already stays so
-    target = light.to_codes(target)
-    dark = light.to_codes(_seen(dark, is_identity, recipe, draws))
+    target = to_codes(target)
+    dark = to_codes(_seen(dark, is_identity, recipe, draws))
     dark = _developed(dark, is_identity, recipe, draws)
     dark = _coded(camera.to_8_bits(dark), recipe, draws)
     return _special(Pairs(dark, target), recipe, draws)

@@ -50,10 +50,11 @@ class StepReport:
 
 
 class Trainer:
-    """Trains one network.
+    """Trains one network, but for its meter: `streamlight.training.metering` fits that at the end.
 
     Attributes:
         network: in training.
+        photographs: that it is trained on.
         options: of the run.
         origin: how the run began; of a restored one, as its checkpoint tells.
         step: steps done.
@@ -80,11 +81,15 @@ class Trainer:
         self.origin = origin or Origin()
         self.step = 0
         self.elapsed_s = 0.0
-        self._photographs = photographs
+        self.photographs = photographs
         self._device = device
         self._teacher = _channels_last(teacher.to(device)).eval() if teacher is not None else None
         for name, part in (("prior", network.prior), ("detail", network.detail)):
             part.requires_grad_(options.freeze != name)
+        if network.prior.meter is not None:
+            network.prior.meter.requires_grad_(False)
+            if options.steps:  # it was fitted to other weights than those to come
+                network.prior.meter.reset()
         trained = [p for p in network.parameters() if p.requires_grad]
         self._optimiser = torch.optim.AdamW(
             trained, lr=options.rate, weight_decay=options.weight_decay
@@ -117,7 +122,7 @@ class Trainer:
     @property
     def progress(self) -> float:
         """How much of the run is done, 0 to 1, by steps or by time, whichever is further."""
-        done = self.step / self.options.steps
+        done = self.step / self.options.steps if self.options.steps else 1.0
         if self.options.minutes is not None:
             done = max(done, self.elapsed_s / (60 * self.options.minutes))
         return min(1.0, done)
@@ -168,7 +173,7 @@ class Trainer:
             "layout": _layout(self.network),
             "origin": asdict(self.origin),
             "options": asdict(self.options),
-            "photographs": [str(path) for path in self._photographs.paths],
+            "photographs": [str(path) for path in self.photographs.paths],
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -179,21 +184,30 @@ class Trainer:
                 options or photographs.
         """
         origin = Origin(**state["origin"])
-        if state["layout"] != _layout(self.network):
+        layout = _layout(self.network)
+        begun = {"is_metered": False} | state["layout"]  # which older ones do not tell
+        if begun == layout | {"is_metered": not layout["is_metered"]}:
+            kind, option = ("a", "") if begun["is_metered"] else ("no", " 0")
+            raise UsageError(
+                f"the checkpoint is of a network with {kind} meter; "
+                f"--resume goes on with --meter{option}"
+            )
+        if begun != layout:
             raise UsageError(
                 f"the checkpoint is of a network with other layers, of --model {origin.model}; "
                 "--resume goes on with that"
             )
         self.origin.check(origin)
-        mine = asdict(self.options)
-        free = ("steps", "minutes", "precision")
-        others = [k for k in mine if k not in free and mine[k] != state["options"].get(k)]
+        mine, its = asdict(self.options), dict(state["options"])
+        its["recipe"] = asdict(Recipe()) | its["recipe"]  # older ones lack what was off
+        free = ("steps", "minutes", "precision", "meter")
+        others = [k for k in mine if k not in free and mine[k] != its.get(k)]
         if others:
             raise UsageError(
                 f"the checkpoint is of a run with another {', '.join(others)}; "
                 "--resume goes on with the options of that run"
             )
-        if state["photographs"] != [str(path) for path in self._photographs.paths]:
+        if state["photographs"] != [str(path) for path in self.photographs.paths]:
             raise UsageError(
                 "the checkpoint is of a run with other pictures; give the same ones, "
                 "or begin a run with --init from its weights"
@@ -212,7 +226,7 @@ class Trainer:
     def _loss(self) -> Tensor:
         options = self.options
         draws = Draws(options.seed, self.step, self._device)
-        photographs = self._photographs.batch(options.seed, self.step, options.batch)
+        photographs = self.photographs.batch(options.seed, self.step, options.batch)
         height, width = options.frames[draws.integer(0, len(options.frames) - 1)]
         r = self.network.spec.unshuffle
         part = draw_part(draws, height, width, options.crop, options.zooms, r)
@@ -223,7 +237,7 @@ class Trainer:
             if part.zoom > 1:
                 dark = regrain(dark, draws)
         with self._autocast():
-            priors = estimate(self.network, pairs.dark, options.recipe, draws)
+            priors = estimate(self.network.prior.look, pairs.dark, options.recipe, draws)
             places = part.places(self.network, height, width)
             result = self.network.detail(dark, priors, places)
         loss = loss_of(result, target, options.loss)
@@ -249,7 +263,8 @@ class Trainer:
         loss = weights.overall * coarse(result, target, cells)
         if weights.agreement:
             with self._autocast():
-                others = estimate(self.network, pairs.dark, self.options.recipe, draws)
+                look = self.network.prior.look
+                others = estimate(look, pairs.dark, self.options.recipe, draws)
                 other = self.network.reconstruct(small, others)
             loss = loss + weights.agreement * coarse(result, other, cells)
         return loss
@@ -259,7 +274,8 @@ class Trainer:
         teacher = cast(GLADNet, self._teacher)
         height, width = frames.shape[2:]
         with torch.no_grad(), self._autocast():
-            priors = estimate(teacher, frames, Recipe(), Draws(0, 0, self._device))
+            draws = Draws(0, 0, self._device)
+            priors = estimate(teacher.estimate, frames, Recipe(), draws)
             return cast(Tensor, teacher.detail(dark, priors, part.places(teacher, height, width)))
 
     def _autocast(self) -> AbstractContextManager[Any]:
@@ -290,9 +306,8 @@ def _channels_last(network: GLADNet) -> GLADNet:
 def _layout(network: GLADNet) -> dict[str, Any]:
     """Return what the shapes of the weights follow from."""
     facts = asdict(network.spec)
-    return {
-        name: facts[name] for name in ("prior_channels", "detail_widths", "unshuffle", "is_affine")
-    }
+    names = ("prior_channels", "detail_widths", "unshuffle", "is_affine", "is_metered")
+    return {name: facts[name] for name in names}
 
 
 def _averaging(decay: float) -> Any:
@@ -310,7 +325,9 @@ def _check(options: TrainingOptions, network: GLADNet) -> None:
     smallest = min(min(size) for size in options.frames)
     if options.crop % r or not 32 <= options.crop <= smallest:
         raise UsageError(f"--crop {options.crop}: a multiple of {r} from 32 to {smallest}")
-    if options.steps < 1 or options.batch < 1:
+    if not options.steps and not network.spec.is_metered:
+        raise UsageError("--steps 0 fits a meter, and this network has none; --meter gives it one")
+    if options.steps < 0 or options.batch < 1:
         raise UsageError(f"--steps {options.steps} --batch {options.batch}: at least 1 each")
     if options.precision not in PRECISIONS:
         raise UsageError(f"--precision {options.precision}: one of {', '.join(PRECISIONS)}")

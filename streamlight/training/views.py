@@ -1,6 +1,6 @@
 """The network on whole frames and parts of them, with the views that it meets when it runs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -34,8 +34,17 @@ def area_view(frames: Tensor) -> Tensor:
     return down @ frames @ right.T
 
 
-def estimate(network: GLADNet, frames: Tensor, recipe: Recipe, draws: Draws) -> Tensor:
-    """Estimate the priors (B, C, 96, 96) of frames, each from one of the recipe's views."""
+def estimate(
+    look: Callable[[Tensor], Tensor], frames: Tensor, recipe: Recipe, draws: Draws
+) -> Tensor:
+    """Estimate the priors (B, C, 96, 96) of frames, each from one of the recipe's views.
+
+    Args:
+        look: maps views (N, 3, 96, 96) to priors (N, C, 96, 96).
+        frames: (B, 3, H, W) in [0, 1].
+        recipe: of the views.
+        draws: which view each frame gets.
+    """
     count = len(frames)
     total = recipe.nearest + recipe.area + recipe.many
     kind = draws.uniform(count, 0, total).flatten().tolist()
@@ -50,7 +59,7 @@ def estimate(network: GLADNet, frames: Tensor, recipe: Recipe, draws: Draws) -> 
         views += taken
         owners += [number] * len(taken)
         shares += [1 / len(taken)] * len(taken)
-    priors = network.estimate(torch.cat(views))
+    priors = look(torch.cat(views))
     if len(views) == count:
         return priors
     mixing = torch.zeros(count, len(views), device=frames.device)

@@ -3,7 +3,9 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -95,6 +97,22 @@ def test_a_prior_of_any_layout_in_memory_gives_the_same() -> None:
     assert not prior.flags.c_contiguous, "as NHWC it needs no copy"
     result = backend.reconstruct(image, np.ascontiguousarray(prior))
     np.testing.assert_array_equal(result, backend.reconstruct(image, prior))
+
+
+@pytest.mark.parametrize("is_metered", [False, True])
+def test_a_meter_counts_in_fp32(is_metered: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = OpenVinoBackend(replace(MODELS["gladnet-fast"], is_metered=is_metered))
+    asked: list[ov.Type] = []
+
+    def compile_model(graph: ov.Model, device: str, config: dict[str, Any]) -> ov.CompiledModel:
+        asked.append(config[ov.properties.hint.inference_precision])
+        return shared_core().compile_model(graph, device)
+
+    core = SimpleNamespace(read_model=shared_core().read_model, compile_model=compile_model)
+    monkeypatch.setattr(backend, "_core", core)
+    monkeypatch.setattr(backend, "_type", ov.Type.bf16)
+    backend._compile_estimate()
+    assert asked == [ov.Type.f32 if is_metered else ov.Type.bf16]
 
 
 @pytest.mark.parametrize("device", ["TPU", "CPU.7", "AUTO"])

@@ -1,6 +1,7 @@
 """`streamlight train`: two steps on tiny pictures; what it writes, and how it fails."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -16,7 +17,9 @@ from stills import write_pictures
 
 from streamlight.cli.train_progress import TrainingProgress
 from streamlight.models import MODELS
+from streamlight.models.own import read_spec
 
+FAST = MODELS["gladnet-fast"]
 ROOT = Path(__file__).parents[2]
 TINY = ("--steps", "2", "--batch", "1", "--crop", "32", "--device", "cpu")
 
@@ -103,6 +106,9 @@ def test_a_run_ends_with_weights_that_run(tmp_path: Path, monkeypatch: pytest.Mo
         (("data", "--seed", "-1"), 2, "error: --seed -1: from 0 to 4294967295"),
         (("data", "--seed", str(2**64)), 2, "error: --seed 18446744073709551616: from 0 to"),
         (("data", "--keep", "0.5"), 2, "error: --keep mixes in the weights of --init"),
+        (("data", "--meter", "5"), 2, "error: --meter 5: 0, or at least 256"),
+        (("data", "--steps", "0"), 2, "error: --steps 0 fits the meter of --init's weights"),
+        (("data", "--steps", "0", "--init", "seed"), 2, "error: --steps 0 fits a meter, and this"),
         (("data", "--crop", "31"), 2, "error: --crop 31: a multiple of 2 from 32 to 256"),
     ],
 )
@@ -176,6 +182,33 @@ def test_the_folder_one_is_in_gives_its_name(
     assert (out / "MODEL_CARD.md").read_text().startswith("# Model card: night\n")
 
 
+def test_a_meter_is_fitted_to_weights_as_they_are_and_left_out_again(tmp_path: Path) -> None:
+    data, metered, plain = write_pictures(tmp_path / "data"), tmp_path / "metered", tmp_path / "b"
+    words = ("train", data, "--device", "cpu")
+    done = run_here(*words, "--init", "seed", "--steps", "0", "--meter", "256", "--out", metered)
+    assert done.code == 0, done.err
+    weights = metered / "metered.safetensors"
+    spec = read_spec(weights)
+    assert (spec.is_metered, spec.parameters > FAST.parameters) == (True, True)
+    assert "; with a meter, fitted to 256 views." in (metered / "MODEL_CARD.md").read_text()
+    done = run_here(*words, *TINY, "--init", weights, "--meter", "0", "--out", plain)
+    assert done.code == 0, done.err
+    spec = read_spec(plain / "b.safetensors")
+    assert (spec.is_metered, spec.parameters) == (False, FAST.parameters)
+
+
+def test_ctrl_c_in_the_meters_fitting_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, out = write_pictures(tmp_path / "data"), tmp_path / "night"
+    monkeypatch.setattr(TrainingProgress, "view", lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    words = ("train", data, "--init", "seed", "--steps", "0", "--meter", "256", "--device", "cpu")
+    stopped = run_here(*words, "--out", out)
+    assert stopped.code == 130
+    assert f"stopped in the meter's fitting: --resume goes on from {out}" in stopped.err
+    assert "with a meter that is not fitted" in (out / "MODEL_CARD.md").read_text()
+
+
 @pytest.mark.slow
 def test_ctrl_c_writes_a_checkpoint_that_resume_goes_on_from(tmp_path: Path) -> None:
     data, out = write_pictures(tmp_path / "data"), tmp_path / "night"
@@ -211,7 +244,7 @@ def test_gpu_train_is_one_command(tmp_path: Path) -> None:
         "make", "gpu-train", "DEV=", f"BIN={Path(sys.executable).parent}",
         f"DATA={data}", f"LOW={low}", f"HIGH={kodak}", f"KODAK={kodak}",
         f"RUNS={tmp_path / 'runs'}",
-        "STEPS=2", "TRAIN=--device cpu --batch 1 --crop 32",
+        "STEPS=2", "TRAIN=--device cpu --batch 1 --crop 32 --meter 256",
     ]  # fmt: skip
     for _ in range(2):
         subprocess.run(command, cwd=ROOT, env=environment(tmp_path), check=True, timeout=280)

@@ -34,6 +34,13 @@ def dark(*shape: int, seed: int = 0) -> npt.NDArray[np.float32]:
     return np.random.default_rng(seed).random(shape, dtype=np.float32) * np.float32(0.2)
 
 
+def darkened_view() -> npt.NDArray[np.float32]:
+    """Return a view (1, 3, 96, 96) of a scene that clips, taken down: what a meter corrects."""
+    light = np.random.default_rng(0).random((1, 3, 96, 96), dtype=np.float32) ** 2
+    light[..., :3] = 1
+    return np.asarray((light / 8) ** (1 / 2.2), np.float32)
+
+
 def assert_not_saturated(image: npt.NDArray[np.floating]) -> None:
     """Fail where the clamp to [0, 1] might hide a difference."""
     assert image.min() > 0.01

@@ -4,6 +4,8 @@ Nothing here is shared with `streamlight.models.gladnet`, so that the two can ch
 Maps are (C, H, W).
 """
 
+import itertools
+
 import numpy as np
 import numpy.typing as npt
 
@@ -59,7 +61,68 @@ def relu(x: Array) -> Array:
 
 
 def estimate(weights: Weights, view: Array) -> Array:
-    """Map view (3, 96, 96) to the prior (C, 96, 96)."""
+    """Map view (3, 96, 96) to the prior (C, 96, 96), from two looks where there is a meter."""
+    prior = look(weights, view)
+    if "prior.meter.centre" not in weights:
+        return prior
+    light = to_light(view) * 2.0 ** meter(weights, view, prior)
+    return look(weights, to_codes(np.clip(light, 0, 1)))
+
+
+def to_light(codes: Array) -> Array:
+    return np.where(codes <= 0.04045, codes / 12.92, ((codes + 0.055) / 1.055) ** 2.4)
+
+
+def to_codes(light: Array) -> Array:
+    return np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
+
+
+def meter(weights: Weights, view: Array, prior: Array) -> float:
+    """Return by how many stops the view is to be exposed more: of what is flat and not white."""
+    light = to_light(view)
+    values = np.sort(light.max(axis=0).ravel())
+    top = max(values[-5], 2.0**-13)
+    near, around = np.mean(values >= 0.85 * top), np.mean(values >= 0.5 * top)
+    gate = np.clip((np.log2(top) + 0.2) / -0.8, 0, 1) * np.clip(np.log2(top) + 5.5, 0, 1)
+    gate *= np.clip((near - 0.004) / 0.004, 0, 1) * np.clip((near / around - 0.2) / 0.2, 0, 1)
+
+    def shares(stops: Array, levels: list[float]) -> list[float]:
+        return [
+            float(np.clip((stops - lower) / (upper - lower), 0, 1).mean())
+            for upper, lower in itertools.pairwise(levels)
+        ]
+
+    relative = shares(
+        np.log2(np.maximum(values / top, 2.0**-11)), [-10 * (k / 32) ** 2 for k in range(33)]
+    )
+    absolute = shares(np.log2(np.maximum(values, 2.0**-13)), [-12 * k / 32 for k in range(33)])
+    luma = np.tensordot([0.2126, 0.7152, 0.0722], light, 1)
+    mean = np.log2(max(luma.mean(), 2.0**-13))
+    patches = luma.reshape(4, 24, 4, 24).mean(axis=(1, 3)).ravel()
+    steps = np.abs(np.diff(light.max(axis=0), axis=0)).mean() / max(values.mean(), 1e-4)
+    color = light.mean(axis=(1, 2))
+    seen = np.array(
+        [
+            *relative,
+            *absolute,
+            *np.diff(relative),
+            np.log2(top),
+            mean,
+            *(np.log2(np.maximum(patches, 2.0**-13)) - mean),
+            np.log2(max(steps, 2.0**-10)),
+            *np.log2(color / max(color.mean(), 1e-5) + 0.01),
+            *prior.mean(axis=(1, 2)),
+        ]
+    )
+    x = np.clip((seen - weights["prior.meter.centre"]) * weights["prior.meter.scale"], -6, 6)
+    for n in range(3):
+        x = weights[f"prior.meter.layers.{n}.weight"] @ (x if n == 0 else relu(x))
+        x = x + weights[f"prior.meter.layers.{n}.bias"]
+    return float(gate * x[0])
+
+
+def look(weights: Weights, view: Array) -> Array:
+    """Map view (3, 96, 96) to the prior (C, 96, 96) as the paper does."""
     d = [
         (weights[f"prior.down.{level}.weight"], weights[f"prior.down.{level}.bias"])
         for level in range(6)

@@ -4,6 +4,7 @@ import pytest
 import torch
 from training_samples import codes, draws
 
+from streamlight.models.srgb import to_codes, to_light
 from streamlight.training import light
 
 
@@ -15,17 +16,17 @@ def scalar(value: float) -> torch.Tensor:
     ("code", "linear"), [(0.0, 0.0), (0.04, 0.0030960), (0.5, 0.2140411), (1.0, 1.0)]
 )
 def test_the_curve_is_that_of_iec_61966_2_1(code: float, linear: float) -> None:
-    assert light.to_light(torch.tensor(code)).item() == pytest.approx(linear, abs=1e-6)
-    assert light.to_codes(torch.tensor(linear)).item() == pytest.approx(code, abs=1e-4)
+    assert to_light(torch.tensor(code)).item() == pytest.approx(linear, abs=1e-6)
+    assert to_codes(torch.tensor(linear)).item() == pytest.approx(code, abs=1e-4)
 
 
 def test_light_above_white_is_clipped_by_the_curve_alone() -> None:
-    assert light.to_codes(torch.tensor([-1.0, 4.0])).tolist() == pytest.approx([0.0, 1.0])
+    assert to_codes(torch.tensor([-1.0, 4.0])).tolist() == pytest.approx([0.0, 1.0])
 
 
 def test_the_table_of_bytes_is_the_curve() -> None:
     picture = (codes(1, 3, 8, 8) * 255).byte()
-    expected = light.to_light(picture.float() / 255)
+    expected = to_light(picture.float() / 255)
     assert torch.allclose(light.bytes_to_light(picture), expected, atol=1e-7)
 
 

@@ -5,9 +5,9 @@ import torch
 from training_samples import draws, photograph
 
 from streamlight.errors import UsageError
-from streamlight.training.light import to_light
+from streamlight.models.srgb import to_light
 from streamlight.training.options import PRESETS
-from streamlight.training.recipes import DEFAULT, PAPER, Recipe
+from streamlight.training.recipes import DEFAULT, PAPER, STEPS, Recipe
 from streamlight.training.synthesis import Pairs, synthesise
 
 PHOTOGRAPHS = torch.stack([torch.from_numpy(photograph(n)).permute(2, 0, 1) for n in range(8)])
@@ -107,6 +107,10 @@ def test_a_step_left_out_leaves_the_others_as_they_were() -> None:
     assert options.clip_norm == PRESETS["default"].clip_norm
     assert options.recipe == replace(DEFAULT, clip=0)
     assert options.loss == replace(PRESETS["default"].loss, agreement=0)
+    assert set(STEPS) == {
+        *("black", "white", "grey", "identity", "deepen", "vibrance", "contrast", "clip"),
+        *("highlights", "uneven", "cast", "noise", "mosaic", "black_level", "tone", "jpeg", "h264"),
+    }
     with pytest.raises(UsageError, match=r"--without fog: choose among .*clip.*h264.*overall"):
         PRESETS["default"].without("clip", "fog")
 

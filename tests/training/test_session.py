@@ -5,6 +5,7 @@ import os
 import sys
 import threading
 import types
+from collections.abc import Sized
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +23,14 @@ from streamlight.training.session import Rhythm, RunFolder, run_session
 from streamlight.training.trainer import StepReport
 
 RHYTHM = Rhythm(log=2, checkpoint=2, evaluate=3)
+
+
+def no_card(network: object, rows: object) -> str:
+    return ""
+
+
+def counted(network: object, rows: Sized) -> str:
+    return f"{len(rows)} rows"
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +54,11 @@ def test_a_run_leaves_weights_card_log_and_checkpoint(
         return [{"ev": -3.0, "psnr": 20.0, "ssim": 0.5}]
 
     assert run_session(
-        trainer, folder, rhythm=RHYTHM, card=lambda rows: f"{len(rows)} row", validate=validate
+        trainer,
+        folder,
+        rhythm=RHYTHM,
+        card=counted,
+        validate=validate,
     )
     assert [sheet.name for sheet in sheets] == [
         "sheet-000003.png",
@@ -57,7 +70,7 @@ def test_a_run_leaves_weights_card_log_and_checkpoint(
     loaded = load_network(spec)
     for name, value in trainer.result().state_dict().items():
         assert torch.allclose(loaded.state_dict()[name].float(), value, atol=1e-3)
-    assert read_card(folder.weights) == folder.card.read_text() == "1 row"
+    assert read_card(folder.weights) == folder.card.read_text() == "1 rows"
     with (folder.path / "log.csv").open() as file:
         assert [row["step"] for row in csv.DictReader(file)] == ["2", "4", "6", "7"]
     assert load_checkpoint(folder.checkpoint)["step"] == 7
@@ -77,7 +90,7 @@ def test_an_evaluation_that_fails_costs_neither_the_run_nor_its_weights(
             trainer,
             folder,
             rhythm=RHYTHM,
-            card=lambda rows: f"{len(rows)} rows",
+            card=counted,
             validate=validate,
             on_warning=warnings.append,
         )
@@ -88,7 +101,7 @@ def test_an_evaluation_that_fails_costs_neither_the_run_nor_its_weights(
 
 def test_a_stopped_run_goes_on_where_it_was(photographs: Photographs, folder: RunFolder) -> None:
     straight = new_trainer(photographs, replace(OPTIONS, steps=6))
-    run_session(straight, RunFolder(folder.path / "straight"), rhythm=RHYTHM, card=lambda rows: "")
+    run_session(straight, RunFolder(folder.path / "straight"), rhythm=RHYTHM, card=no_card)
     folder = RunFolder(folder.path / "stopped")
     stop = threading.Event()
 
@@ -97,13 +110,11 @@ def test_a_stopped_run_goes_on_where_it_was(photographs: Photographs, folder: Ru
             stop.set()
 
     first = new_trainer(photographs, replace(OPTIONS, steps=6))
-    assert not run_session(
-        first, folder, rhythm=RHYTHM, card=lambda rows: "", stop=stop, on_step=stop_at_3
-    )
+    assert not run_session(first, folder, rhythm=RHYTHM, card=no_card, stop=stop, on_step=stop_at_3)
     with pytest.raises(SinkError, match=r"is not empty; --resume goes on"):
-        run_session(first, folder, rhythm=RHYTHM, card=lambda rows: "")
+        run_session(first, folder, rhythm=RHYTHM, card=no_card)
     second = new_trainer(photographs, replace(OPTIONS, steps=6))
-    assert run_session(second, folder, rhythm=RHYTHM, card=lambda rows: "", resume=True)
+    assert run_session(second, folder, rhythm=RHYTHM, card=no_card, resume=True)
     for a, b in zip(second.network.parameters(), straight.network.parameters(), strict=True):
         assert torch.equal(a, b)
 
@@ -114,7 +125,7 @@ def test_stopped_before_the_first_step_a_run_leaves_nothing(
     stop = threading.Event()
     stop.set()
     trainer = new_trainer(photographs)
-    assert not run_session(trainer, folder, rhythm=RHYTHM, card=lambda rows: "", stop=stop)
+    assert not run_session(trainer, folder, rhythm=RHYTHM, card=no_card, stop=stop)
     assert list(folder.path.iterdir()) == []
 
 
@@ -135,7 +146,7 @@ def test_stopped_in_an_evaluation_a_run_has_no_figures_and_goes_on_later(
             trainer,
             folder,
             rhythm=RHYTHM,
-            card=lambda rows: f"{len(rows)} rows",
+            card=counted,
             validate=validate,
             resume=True,
             stop=stop,
@@ -158,7 +169,7 @@ def test_a_full_disk_ends_clearly_and_keeps_the_checkpoint_before(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with pytest.raises(SinkError, match=r"checkpoint\.pt: cannot be written \(No space left"):
-        run_session(trainer, folder, rhythm=RHYTHM, card=lambda rows: "", on_step=fill_the_disk)
+        run_session(trainer, folder, rhythm=RHYTHM, card=no_card, on_step=fill_the_disk)
     assert load_checkpoint(folder.checkpoint)["step"] == 2
     assert not list(folder.path.glob(".*partial"))
 
