@@ -87,8 +87,9 @@ MODELS: dict[str, ModelSpec] = {
             prior_channels=64,
             detail_widths=(128, 128, 128, 128),
             unshuffle=1,
-            parameters=931_523,
-            weights_sha256="828d70d20030b1d30d32129c2facb458e1707d6f04da2cf485996e8193686fed",
+            is_metered=True,
+            parameters=971_822,
+            weights_sha256="20abdd0c68ce30c28dd34a2dfe8e3b31534f9167b6099693ab84f1b32858f3ea",
             summary="the paper's network; the best picture, for a GPU",
         ),
         ModelSpec(

@@ -61,7 +61,7 @@ def check(store: EngineStore, built: Built, convolutions: dict[str, int]) -> Non
     ("request_", "convolutions"),
     [
         (ESTIMATE, {"float": 12}),
-        (replace(ESTIMATE, model=MODELS["gladnet"]), {"float": 12}),
+        (replace(ESTIMATE, model=MODELS["gladnet"]), {"float": 24}),  # it looks twice
         (replace(ESTIMATE, precision="fp16"), {"half": 12}),
         (detail("gladnet-fast", "360p"), {"half": 6}),
         (detail("gladnet-fast", "any"), {"half": 6}),

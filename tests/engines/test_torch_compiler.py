@@ -86,11 +86,20 @@ def test_what_is_compiled_is_the_network(model: str, size: str, precision: Preci
     assert kind == kinds[precision]
 
 
-@pytest.mark.parametrize(("precision", "kind"), [("fp32", "float"), ("fp16", "half")])
-def test_the_illumination_network_too(precision: Precision, kind: str) -> None:
-    module, inputs = make_module(FAST, "estimate", None, precision, "cpu")
+@pytest.mark.parametrize(
+    ("model", "precision", "kinds"),
+    [
+        ("gladnet-fast", "fp32", {"float": 12}),
+        ("gladnet-fast", "fp16", {"half": 12}),
+        ("gladnet", "fp16", {"float": 24}),  # it looks twice, and its meter counts in FP32
+    ],
+)
+def test_the_illumination_network_too(
+    model: str, precision: Precision, kinds: dict[str, int]
+) -> None:
+    module, inputs = make_module(MODELS[model], "estimate", None, precision, "cpu")
     program = export_program(module, inputs)
-    assert count_convolutions(program) == {"convolution": {kind: 12}}
+    assert count_convolutions(program) == {"convolution": kinds}
     assert program.module()(*inputs.values()).dtype == torch.float32
 
 

@@ -4,9 +4,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import numpy_reference as reference
 import pytest
-from model_samples import assert_not_saturated, dark, dark_prior, network
+from model_samples import assert_not_saturated, dark, dark_prior, darkened_view, network
 
 from streamlight.models import MODELS
 
@@ -48,9 +49,11 @@ def reference_weights(network: "GLADNet") -> reference.Weights:
     return {key: value.double().numpy() for key, value in network.state_dict().items()}
 
 
-@pytest.mark.parametrize("name", MODELS)
-def test_estimate_matches_the_numpy_reference(name: str) -> None:
-    view = dark(3, 96, 96)
+@pytest.mark.parametrize(
+    ("name", "view"),
+    [*((name, dark(3, 96, 96)) for name in MODELS), ("gladnet", darkened_view()[0])],
+)
+def test_estimate_matches_the_numpy_reference(name: str, view: npt.NDArray[np.float32]) -> None:
     with torch.inference_mode():
         prior = network(name).estimate(torch.from_numpy(view)[None])[0].numpy()
     expected = reference.estimate(reference_weights(network(name)), view.astype(np.float64))

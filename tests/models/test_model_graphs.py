@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import openvino
 import pytest
-from model_samples import assert_not_saturated, dark, dark_prior, network
+from model_samples import assert_not_saturated, dark, dark_prior, darkened_view, network
 
 from streamlight.backends.openvino import shared_core
 from streamlight.errors import BackendUnavailableError, SinkError
@@ -66,6 +66,17 @@ def test_estimate_in_openvino_matches_pytorch(name: str) -> None:
     with torch.inference_mode():
         expected = network(name).estimate(torch.from_numpy(view)).numpy()
     np.testing.assert_allclose(prior, expected, rtol=0, atol=1e-4)
+
+
+def test_the_meter_in_openvino_matches_pytorch() -> None:
+    torch = pytest.importorskip("torch", reason="the reference needs torch")
+    view, illumination = torch.from_numpy(darkened_view()), network("gladnet").prior
+    with torch.inference_mode():
+        first, expected = illumination.look(view), illumination(view)
+        assert abs(illumination.meter(view, first).item()) > 0.1  # type: ignore[misc]
+    prior = compile_dynamic("gladnet", "estimate")([view.numpy()])[0]
+    np.testing.assert_allclose(prior, expected.numpy(), rtol=0, atol=1e-4)
+    assert np.abs(prior - first.numpy()).max() > 0.01
 
 
 @pytest.mark.parametrize("is_fixed", [True, False], ids=["fixed size", "dynamic size"])
