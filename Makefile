@@ -33,7 +33,7 @@ test test-slow: export PYTHONDONTWRITEBYTECODE :=
 
 test: $(DEV) ## run the tests (minutes, on 2 cores)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not slow and not gpu and not clock"
-	$(BIN)/python -m pytest -m "clock and not slow and not gpu"
+	$(BIN)/python -m pytest -n 2 -m "clock and not slow and not gpu"
 
 test-slow: $(DEV) ## run the slow tests too
 	$(BIN)/python -m pytest -m "not gpu"
