@@ -64,7 +64,6 @@ def run_training(request: Request) -> None:
     _check_packages(request)
     from streamlight.models.weights import load_network
     from streamlight.training.card import count_licences
-    from streamlight.training.options import METER_VIEWS
     from streamlight.training.photographs import find_photographs
     from streamlight.training.session import Rhythm, RunFolder, run_session
     from streamlight.training.start import begin, open_device
@@ -74,9 +73,8 @@ def run_training(request: Request) -> None:
     folder = RunFolder(request.out)
     device = open_device(request.device)
     options = _options(request, device.type)
-    if options.meter is None:
-        options = replace(options, meter=METER_VIEWS if start_spec.is_metered else 0)
-    start_spec = replace(start_spec, is_metered=bool(options.meter))
+    may_have_meter = start_spec.is_metered or "meter" in request.given
+    start_spec = replace(start_spec, is_metered=may_have_meter and options.meter > 0)
     network = begin(start_spec, request.init, request.seed)
     count = sum(values.numel() for values in network.parameters())
     network.spec = replace(start_spec, name=folder.name, weights=None, parameters=count)

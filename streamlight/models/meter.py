@@ -72,7 +72,7 @@ class Meter(nn.Module):
 
         Returns:
             How much brighter the view is to be made, in stops, so that the result is right; 0
-            where the brightest place of the view is white, not flat, or too dark to tell.
+            where the brightest place of the view is white, too dark to tell, a spot, or not flat.
         """
         light = to_light(view)
         brightest, top = _brightest(light)

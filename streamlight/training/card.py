@@ -9,7 +9,7 @@ from pathlib import Path
 from streamlight.errors import SourceError
 from streamlight.evaluation.tables import Table, markdown_table
 from streamlight.models.spec import ModelSpec
-from streamlight.training.options import METER_VIEWS, TrainingOptions
+from streamlight.training.options import TrainingOptions
 from streamlight.training.origin import DRAWN, Origin
 
 _TOLD = ("crop", "zooms", "schedule", "rate", "weight_decay", "ema", "keep", "freeze")
@@ -122,7 +122,7 @@ def count_licences(index: Path, used: Iterable[Path]) -> dict[str, int]:
 
 def _meter(facts: CardFacts) -> str:
     if facts.is_meter_fitted:
-        return f"; with a meter, fitted to {facts.options.meter or METER_VIEWS:,} views"
+        return f"; with a meter, fitted to {facts.options.meter:,} views"
     return "; with a meter that is not fitted, and says nothing"
 
 

@@ -72,8 +72,7 @@ class TrainingOptions:
         precision: of the networks: fp32, bf16 or fp16.
         seed: of everything random.
         meter: views that the meter is fitted to when the training is over, where the network has
-            one (`streamlight.training.metering`); 0 for a network without; None as the model has
-            it, with `METER_VIEWS`.
+            one (`streamlight.training.metering`); 0 for a network without.
         minutes: of training after which it ends, learning rate and all, if the steps are not
             done before. Such a run depends on the machine's speed.
     """
@@ -95,7 +94,7 @@ class TrainingOptions:
     teach: float = 0.5
     precision: str = "fp32"
     seed: int = 0
-    meter: int | None = None
+    meter: int = METER_VIEWS
     minutes: float | None = None
 
     def __post_init__(self) -> None:
@@ -110,7 +109,7 @@ class TrainingOptions:
             raise UsageError(f"--minutes {self.minutes:g}: more than 0")
         if not 0 <= self.seed < SEEDS:
             raise UsageError(f"--seed {self.seed}: from 0 to {SEEDS - 1}")
-        if self.meter is not None and self.meter != 0 and self.meter < LEAST_METER_VIEWS:
+        if self.meter != 0 and self.meter < LEAST_METER_VIEWS:
             raise UsageError(f"--meter {self.meter}: 0, or at least {LEAST_METER_VIEWS}")
 
     def without(self, *names: str) -> "TrainingOptions":

@@ -13,7 +13,6 @@ from streamlight.models.weights import save_weights
 from streamlight.training.checkpoint import load_checkpoint, save_checkpoint
 from streamlight.training.log import TrainingLog
 from streamlight.training.metering import fit_meter
-from streamlight.training.options import METER_VIEWS
 from streamlight.training.trainer import StepReport, Trainer
 
 if TYPE_CHECKING:
@@ -176,8 +175,17 @@ def run_session(
         if not trainer.is_done:
             return False
         if network.prior.meter is not None:
+            options = trainer.options
             try:
-                if not _fit_meter(trainer, network, stop, on_view):
+                if not fit_meter(
+                    network,
+                    trainer.photographs,
+                    options.recipe,
+                    options.seed,
+                    views=options.meter,
+                    stop=stop,
+                    on_view=on_view,
+                ):
                     return False
             except ModelError as error:
                 on_warning(str(error))
@@ -187,24 +195,6 @@ def run_session(
     finally:
         log.close()
     return True
-
-
-def _fit_meter(
-    trainer: Trainer,
-    network: GLADNet,
-    stop: threading.Event | None,
-    on_view: Callable[[int, int], None],
-) -> bool:
-    options = trainer.options
-    return fit_meter(
-        network,
-        trainer.photographs,
-        options.recipe,
-        options.seed,
-        views=options.meter or METER_VIEWS,
-        stop=stop,
-        on_view=on_view,
-    )
 
 
 def _log(log: TrainingLog, reports: list[StepReport]) -> None:

@@ -16,7 +16,7 @@ from streamlight.errors import ModelError, UsageError
 from streamlight.models.gladnet import GLADNet
 from streamlight.training.draws import Draws
 from streamlight.training.losses import coarse, loss_of
-from streamlight.training.options import TrainingOptions
+from streamlight.training.options import METER_VIEWS, TrainingOptions
 from streamlight.training.origin import Origin
 from streamlight.training.photographs import Photographs, take_frames
 from streamlight.training.recipes import Recipe
@@ -187,10 +187,10 @@ class Trainer:
         layout = _layout(self.network)
         begun = {"is_metered": False} | state["layout"]  # which older ones do not tell
         if begun == layout | {"is_metered": not layout["is_metered"]}:
-            kind, option = ("a", "") if begun["is_metered"] else ("no", " 0")
+            kind, views = ("a", METER_VIEWS) if begun["is_metered"] else ("no", 0)
             raise UsageError(
                 f"the checkpoint is of a network with {kind} meter; "
-                f"--resume goes on with --meter{option}"
+                f"--resume goes on with --meter {views}"
             )
         if begun != layout:
             raise UsageError(
@@ -326,7 +326,9 @@ def _check(options: TrainingOptions, network: GLADNet) -> None:
     if options.crop % r or not 32 <= options.crop <= smallest:
         raise UsageError(f"--crop {options.crop}: a multiple of {r} from 32 to {smallest}")
     if not options.steps and not network.spec.is_metered:
-        raise UsageError("--steps 0 fits a meter, and this network has none; --meter gives it one")
+        raise UsageError(
+            f"--steps 0 fits a meter, and this network has none; --meter {METER_VIEWS} gives it one"
+        )
     if options.steps < 0 or options.batch < 1:
         raise UsageError(f"--steps {options.steps} --batch {options.batch}: at least 1 each")
     if options.precision not in PRECISIONS:

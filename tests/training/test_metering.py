@@ -209,7 +209,7 @@ def test_resuming_names_a_meter_that_is_missing_or_too_much(photographs: Photogr
     options = metered.options
     plain = he_initialised(replace(METERED, is_metered=False), 1)
     unmetered = Trainer(plain, photographs, options, CPU)
-    with pytest.raises(UsageError, match=r"with a meter; --resume goes on with --meter$"):
+    with pytest.raises(UsageError, match=r"with a meter; --resume goes on with --meter 12000$"):
         unmetered.restore(metered.state())
     with pytest.raises(UsageError, match=r"with no meter; --resume goes on with --meter 0$"):
         metered.restore(unmetered.state())
