@@ -70,6 +70,15 @@ def train(
             "--teacher", metavar="NAME|FILE", help="A network to learn from as well.", panel=_RUN
         ),
     ] = None,
+    add: Annotated[
+        str | None,
+        _option(
+            "--add",
+            metavar="street|uneven",
+            help="Learn this kind of light, and hold the result to the --init weights in all else.",
+            panel=_RUN,
+        ),
+    ] = None,
     freeze: Annotated[
         str | None,
         _option("--freeze", metavar="detail|prior", help="A part that stays as it is.", panel=_RUN),
@@ -223,6 +232,7 @@ def train(
             "crop": crop,
             "rate": rate,
             "freeze": freeze,
+            "add": add,
             "keep": keep,
             "meter": meter,
             "precision": precision,

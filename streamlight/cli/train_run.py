@@ -73,6 +73,8 @@ def run_training(request: Request) -> None:
     folder = RunFolder(request.out)
     device = open_device(request.device)
     options = _options(request, device.type)
+    if options.add and request.init is None and not request.resume:
+        raise UsageError(f"--add {options.add}: needs --init, whose weights the result is held to")
     may_have_meter = start_spec.is_metered or "meter" in request.given
     start_spec = replace(start_spec, is_metered=may_have_meter and options.meter > 0)
     network = begin(start_spec, request.init, request.seed)

@@ -75,6 +75,7 @@ def model_card(facts: CardFacts) -> str:
         "",
         f"Began with {facts.origin.init or DRAWN}"
         + (f", taught by {facts.origin.teacher}" if facts.origin.teacher else "")
+        + (f", held to that in all but --add {options.add}" if options.add else "")
         + f". {facts.steps} steps of {options.batch} pairs in {facts.minutes:.0f} minutes on "
         f"{facts.device}, {options.precision.upper()}, seed {options.seed}.",
         "",

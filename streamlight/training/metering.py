@@ -77,7 +77,7 @@ def fit_meter(
         raise ValueError(f"{network.spec.name} has no meter")
     device = next(network.parameters()).device
     network.eval()
-    recipe = replace(recipe, flat_stays=True)
+    recipe = replace(recipe, flat_stays=True, street=0.0)  # white lamps shut the gates
     if recipe.highlights:
         recipe = replace(recipe, highlights=_HIGHLIGHTS, highlights_power=1.0)
     seen: list[Tensor] = []

@@ -70,6 +70,10 @@ class TrainingOptions:
         freeze: "detail" or "prior", which stays as it is; None trains both.
         teach: share of the loss that is taken against the teacher's result, if there is one.
         precision: of the networks: fp32, bf16 or fp16.
+        add: "street" or "uneven", a kind of light to learn without forgetting the rest: half of
+            the pairs are of it, and in the others the target is what the weights that the run
+            began with make of the dark picture. Z. Li, D. Hoiem, "Learning without forgetting"
+            (ECCV 2016).
         seed: of everything random.
         meter: views that the meter is fitted to when the training is over, where the network has
             one (`streamlight.training.metering`); 0 for a network without.
@@ -93,6 +97,7 @@ class TrainingOptions:
     freeze: str | None = None
     teach: float = 0.5
     precision: str = "fp32"
+    add: str | None = None
     seed: int = 0
     meter: int = METER_VIEWS
     minutes: float | None = None

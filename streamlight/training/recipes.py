@@ -32,6 +32,9 @@ class Recipe:
             was meant, and real ones of that kind were meant bright.
         uneven: chance of lamps or of light that falls off, where the target is evenly lit.
         uneven_ev: stops from the lit to the dark places.
+        street: chance of a street at night with many lamps, where the target is evenly lit.
+        street_ev: exposure of the ground between the lamps.
+        street_pools_ev: exposure of the middle of the lamps' pools.
         cast: chance of a colour cast.
         cast_ev: standard deviation of the stops that are drawn for each colour. Green's are taken
             off all three, so red and blue are off by 1.41 times as much.
@@ -70,6 +73,9 @@ class Recipe:
     black_night_ev: float = 0.0
     uneven: float = 0.0
     uneven_ev: Range = (2.0, 6.0)
+    street: float = 0.0
+    street_ev: Range = (-5.0, -1.0)
+    street_pools_ev: Range = (-0.5, 2.0)
     cast: float = 0.0
     cast_ev: float = 0.12
     noise: float = 0.0
@@ -109,6 +115,9 @@ STEPS = tuple(
 )
 """What `Recipe.without` takes."""
 
+ADDABLE = ("street", "uneven")
+"""Kinds of light that one run can add to what a network knows (`TrainingOptions.add`)."""
+
 PAPER = Recipe(
     black=0.02,
     white=0.02,
@@ -132,6 +141,7 @@ DEFAULT = Recipe(
     highlights=0.7,
     black_night_ev=-6.8,
     uneven=0.15,
+    street=0.15,
     cast=0.4,
     noise=0.9,
     mosaic=0.5,

@@ -4,7 +4,7 @@ The order is that of nature: the scene's light, the lamps, the exposure, the sen
 processing, the coding.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -13,7 +13,8 @@ from streamlight.models.srgb import to_codes
 from streamlight.training import camera, light
 from streamlight.training.draws import Draws
 from streamlight.training.jpeg import jpeg
-from streamlight.training.recipes import Recipe
+from streamlight.training.recipes import ADDABLE, Recipe
+from streamlight.training.street import draw_street
 from streamlight.training.video_coding import h264
 
 GREY_BT601 = (0.299, 0.587, 0.114)
@@ -60,11 +61,38 @@ def synthesise(photographs: Tensor, recipe: Recipe, draws: Draws) -> Pairs:
     seen = light.unclip(scene, more, draws.uniform(count, *recipe.highlights_knee))
     dark, target = _lit(seen, scene, exposure, is_uneven, recipe, draws)
     target = torch.where(dark >= 1, 1, target)  # what is white already stays so
+    if recipe.street:
+        is_street = draws.chance(count, recipe.street) & ~is_identity & ~is_uneven
+        dark, target = _street(dark, target, scene, is_street, recipe, draws)
     target = to_codes(target)
     dark = to_codes(_seen(dark, is_identity, recipe, draws))
     dark = _developed(dark, is_identity, recipe, draws)
     dark = _coded(camera.to_8_bits(dark), recipe, draws)
     return _special(Pairs(dark, target), recipe, draws)
+
+
+def synthesise_with(
+    step: str | None, photographs: Tensor, recipe: Recipe, draws: Draws
+) -> tuple[Pairs, int]:
+    """Make pairs, the later half of them with one step of the recipe that the others have not.
+
+    Args:
+        step: "street" or "uneven"; None for `synthesise`.
+        photographs: as there.
+        recipe: of all else.
+        draws: of this step of the training.
+
+    Returns:
+        The pairs, and how many have not that step.
+    """
+    if step is None:
+        return synthesise(photographs, recipe, draws), len(photographs)
+    count = len(photographs) // 2
+    added = replace(recipe.without("identity", *ADDABLE), **{step: 1.0})  # type: ignore[arg-type]
+    before = synthesise(photographs[:count], recipe.without(step), draws)
+    after = synthesise(photographs[count:], added, draws)
+    dark, target = torch.cat([before.dark, after.dark]), torch.cat([before.target, after.target])
+    return Pairs(dark, target), count
 
 
 def _lit(
@@ -94,6 +122,31 @@ def _lit(
     lit = exposure[chosen] / 2  # what the lamps reach is not that dark
     dark = dark.index_copy(0, chosen, seen[chosen] * torch.exp2(lit) * field + glow)
     return dark, scene.index_copy(0, chosen, scene[chosen] + glow)
+
+
+def _street(
+    dark: Tensor, target: Tensor, scene: Tensor, is_street: Tensor, recipe: Recipe, draws: Draws
+) -> tuple[Tensor, Tensor]:
+    """Make streets at night of some scenes: the dark pictures' light, the targets'.
+
+    Args:
+        dark: light of the other dark pictures.
+        target: of the other targets.
+        scene: light of the photographs.
+        is_street: which are streets, (B, 1, 1, 1) of bool.
+        recipe: of the light.
+        draws: of this step.
+    """
+    chosen = is_street.flatten().nonzero().flatten()
+    if not len(chosen):
+        return dark, target
+    height, width = scene.shape[2:]
+    field, glow, sky = draw_street(
+        draws, len(chosen), height, width, recipe.street_ev, recipe.street_pools_ev
+    )
+    night = scene[chosen] * field + glow
+    even = torch.maximum(scene[chosen] * sky + glow, night.clamp_max(1))  # nothing gets darker
+    return dark.index_copy(0, chosen, night), target.index_copy(0, chosen, even)
 
 
 def _seen(dark: Tensor, is_identity: Tensor, recipe: Recipe, draws: Draws) -> Tensor:

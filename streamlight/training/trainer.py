@@ -19,9 +19,9 @@ from streamlight.training.losses import coarse, loss_of
 from streamlight.training.options import METER_VIEWS, TrainingOptions
 from streamlight.training.origin import Origin
 from streamlight.training.photographs import Photographs, take_frames
-from streamlight.training.recipes import Recipe
-from streamlight.training.synthesis import Pairs, synthesise
-from streamlight.training.views import Part, area_view, draw_part, estimate, regrain
+from streamlight.training.recipes import ADDABLE, Recipe
+from streamlight.training.synthesis import Pairs, synthesise_with
+from streamlight.training.views import Part, area_view, draw_part, draw_views, regrain
 
 WARM_UP = 50
 """Steps in which the learning rate rises."""
@@ -98,14 +98,16 @@ class Trainer:
             AveragedModel(network, avg_fn=_averaging(options.ema)) if options.ema else None
         )
         self._scaler = torch.amp.GradScaler(device.type, enabled=options.precision == "fp16")
-        self._begin = copy.deepcopy(network.state_dict()) if options.keep else None
+        self._first = copy.deepcopy(network).eval().requires_grad_(False) if options.add else None
+        needs_begin = options.keep or options.add
+        self._begin = copy.deepcopy(network.state_dict()) if needs_begin else None
 
     def result(self) -> GLADNet:
         """Return the network to use: of averaged weights, mixed with those of the beginning."""
         network = self.network
         if self._average is not None:
             network = cast(GLADNet, self._average.module)
-        if self._begin is None:
+        if self._begin is None or not self.options.keep:
             return network
         mixed = copy.deepcopy(network)
         for name, value in mixed.state_dict().items():
@@ -200,6 +202,7 @@ class Trainer:
         self.origin.check(origin)
         mine, its = asdict(self.options), dict(state["options"])
         its["recipe"] = asdict(Recipe()) | its["recipe"]  # older ones lack what was off
+        its.setdefault("add", None)
         free = ("steps", "minutes", "precision", "meter")
         others = [k for k in mine if k not in free and mine[k] != its.get(k)]
         if others:
@@ -219,6 +222,8 @@ class Trainer:
             self._average.load_state_dict(state["average"])
         if state["begin"] is not None:
             self._begin = {name: x.to(self._device) for name, x in state["begin"].items()}
+            if self._first is not None:
+                self._first.load_state_dict(self._begin)
         self._optimiser.load_state_dict(state["optimiser"])
         if state["scaler"]:  # else the run was not in FP16 so far
             self._scaler.load_state_dict(state["scaler"])
@@ -232,24 +237,41 @@ class Trainer:
         part = draw_part(draws, height, width, options.crop, options.zooms, r)
         with torch.no_grad():
             frames = take_frames(photographs, height, width, draws)
-            pairs = synthesise(frames, options.recipe, draws)
+            pairs, known = synthesise_with(options.add, frames, options.recipe, draws)
             dark, target = part.take(pairs.dark), part.take(pairs.target)
             if part.zoom > 1:
                 dark = regrain(dark, draws)
+            views = draw_views(pairs.dark, options.recipe, draws)
         with self._autocast():
-            priors = estimate(self.network.prior.look, pairs.dark, options.recipe, draws)
+            priors = views.estimate(self.network.prior.look)
             places = part.places(self.network, height, width)
             result = self.network.detail(dark, priors, places)
+            if self._first is not None:
+                with torch.no_grad():
+                    held = views.estimate(self._first.prior.look)[:known]
+                    made = self._first.detail(dark[:known], held, places)
+                    target = torch.cat([made, target[known:]])
+            else:
+                held = None
         loss = loss_of(result, target, options.loss)
         if options.loss.overall or options.loss.agreement:
-            loss = loss + self._overall_loss(pairs, priors, draws)
+            loss = loss + self._overall_loss(pairs, priors, held, draws)
         if self._teacher is None:
             return loss
         taught = self._teach(pairs.dark, dark, part)
         return (1 - options.teach) * loss + options.teach * loss_of(result, taught, options.loss)
 
-    def _overall_loss(self, pairs: Pairs, priors: Tensor, draws: Draws) -> Tensor:
-        """Return what the whole frames, made small, say about the priors."""
+    def _overall_loss(
+        self, pairs: Pairs, priors: Tensor, held: Tensor | None, draws: Draws
+    ) -> Tensor:
+        """Return what the whole frames, made small, say about the priors.
+
+        Args:
+            pairs: of whole frames.
+            priors: of all of them.
+            held: of the first ones, by the weights that the run began with, if it holds to these.
+            draws: of this step.
+        """
         weights = self.options.loss
         side = SMALL_SIDE * self.network.spec.unshuffle
         cells = side // 12, side // 3
@@ -260,12 +282,15 @@ class Trainer:
             )
         with self._autocast():
             result = self.network.reconstruct(small, priors)
+            if self._first is not None and held is not None:
+                with torch.no_grad():
+                    made = self._first.reconstruct(small[: len(held)], held)
+                    target = torch.cat([made, target[len(held) :]])
         loss = weights.overall * coarse(result, target, cells)
         if weights.agreement:
             with self._autocast():
-                look = self.network.prior.look
-                others = estimate(look, pairs.dark, self.options.recipe, draws)
-                other = self.network.reconstruct(small, others)
+                others = draw_views(pairs.dark, self.options.recipe, draws)
+                other = self.network.reconstruct(small, others.estimate(self.network.prior.look))
             loss = loss + weights.agreement * coarse(result, other, cells)
         return loss
 
@@ -274,8 +299,8 @@ class Trainer:
         teacher = cast(GLADNet, self._teacher)
         height, width = frames.shape[2:]
         with torch.no_grad(), self._autocast():
-            draws = Draws(0, 0, self._device)
-            priors = estimate(teacher.estimate, frames, Recipe(), draws)
+            views = draw_views(frames, Recipe(), Draws(0, 0, self._device))
+            priors = views.estimate(teacher.estimate)
             return cast(Tensor, teacher.detail(dark, priors, part.places(teacher, height, width)))
 
     def _autocast(self) -> AbstractContextManager[Any]:
@@ -335,5 +360,9 @@ def _check(options: TrainingOptions, network: GLADNet) -> None:
         raise UsageError(f"--precision {options.precision}: one of {', '.join(PRECISIONS)}")
     if not 0 <= options.keep < 1:
         raise UsageError(f"--keep {options.keep}: from 0 to less than 1")
+    if options.add not in (None, *ADDABLE):
+        raise UsageError(f"--add {options.add}: one of {', '.join(ADDABLE)}")
+    if options.add and options.batch < 2:
+        raise UsageError(f"--add {options.add} --batch {options.batch}: at least 2 pairs a step")
     if options.freeze not in (None, "detail", "prior"):
         raise UsageError(f"--freeze {options.freeze}: one of detail, prior")

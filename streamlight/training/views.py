@@ -34,13 +34,35 @@ def area_view(frames: Tensor) -> Tensor:
     return down @ frames @ right.T
 
 
-def estimate(
-    look: Callable[[Tensor], Tensor], frames: Tensor, recipe: Recipe, draws: Draws
-) -> Tensor:
-    """Estimate the priors (B, C, 96, 96) of frames, each from one of the recipe's views.
+@dataclass(frozen=True, slots=True)
+class Views:
+    """What the illumination network sees of some frames.
+
+    Attributes:
+        views: (N, 3, 96, 96), one or several of each frame.
+        mixing: the share that each view's prior has in each frame's, (B, N).
+    """
+
+    views: Tensor
+    mixing: Tensor
+
+    def estimate(self, look: Callable[[Tensor], Tensor]) -> Tensor:
+        """Estimate the priors (B, C, 96, 96) of the frames.
+
+        Args:
+            look: maps views (N, 3, 96, 96) to priors (N, C, 96, 96).
+        """
+        priors = look(self.views)
+        if len(self.views) == len(self.mixing):
+            return priors
+        mixed = self.mixing.to(priors.dtype) @ priors.flatten(1)
+        return mixed.view(len(self.mixing), *priors.shape[1:])
+
+
+def draw_views(frames: Tensor, recipe: Recipe, draws: Draws) -> Views:
+    """Take one of the recipe's views of each frame.
 
     Args:
-        look: maps views (N, 3, 96, 96) to priors (N, C, 96, 96).
         frames: (B, 3, H, W) in [0, 1].
         recipe: of the views.
         draws: which view each frame gets.
@@ -59,12 +81,9 @@ def estimate(
         views += taken
         owners += [number] * len(taken)
         shares += [1 / len(taken)] * len(taken)
-    priors = look(torch.cat(views))
-    if len(views) == count:
-        return priors
     mixing = torch.zeros(count, len(views), device=frames.device)
     mixing[owners, range(len(views))] = torch.tensor(shares, device=frames.device)
-    return (mixing.to(priors.dtype) @ priors.flatten(1)).view(count, *priors.shape[1:])
+    return Views(torch.cat(views), mixing)
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,6 +109,8 @@ def test_a_run_ends_with_weights_that_run(tmp_path: Path, monkeypatch: pytest.Mo
         (("data", "--meter", "5"), 2, "error: --meter 5: 0, or at least 256"),
         (("data", "--steps", "0"), 2, "error: --steps 0 fits the meter of --init's weights"),
         (("data", "--steps", "0", "--init", "seed"), 2, "error: --steps 0 fits a meter, and this"),
+        (("data", "--add", "fog", "--init", "seed"), 2, "error: --add fog: one of street, uneven"),
+        (("data", "--add", "street"), 2, "error: --add street: needs --init, whose weights"),
         (("data", "--crop", "31"), 2, "error: --crop 31: a multiple of 2 from 32 to 256"),
     ],
 )

@@ -8,7 +8,7 @@ from streamlight.errors import UsageError
 from streamlight.models.srgb import to_light
 from streamlight.training.options import PRESETS
 from streamlight.training.recipes import DEFAULT, PAPER, STEPS, Recipe
-from streamlight.training.synthesis import Pairs, synthesise
+from streamlight.training.synthesis import Pairs, synthesise, synthesise_with
 
 PHOTOGRAPHS = torch.stack([torch.from_numpy(photograph(n)).permute(2, 0, 1) for n in range(8)])
 PLAIN = PHOTOGRAPHS.float() / 255
@@ -73,6 +73,46 @@ def test_uneven_light_has_an_evenly_lit_target() -> None:
     assert spans.median() > 4
 
 
+STREET = Recipe(street=1, street_ev=(-4.0, -4.0), street_pools_ev=(0.0, 0.0))
+
+
+def test_a_street_is_dark_between_its_lamps_and_its_target_is_not() -> None:
+    pairs = made(STREET)
+    assert bool((pairs.target >= pairs.dark - 1 / 255).all())  # nothing gets darker
+    below = slice(100, None)  # below every horizon
+    dark, target = (to_light(x)[:, :, below] for x in (pairs.dark, pairs.target))
+    plain = to_light(PLAIN)[:, :, below]
+    is_ground = ((target - plain).abs() < 0.01 + 0.01 * plain).all(dim=1)  # no lamp, no halo
+    assert is_ground.float().mean() > 0.3
+    stops = torch.log2(dark.mean(dim=1) / target.mean(dim=1))[is_ground]
+    assert stops.quantile(0.05).item() == pytest.approx(-4, abs=0.5)
+    assert stops.max().item() > -2  # in a pool
+
+
+def test_a_black_sky_stays_black_in_the_target() -> None:
+    sky = to_light(made(STREET).target)[:, :, :3].mean(dim=(1, 2, 3))
+    plain = to_light(PLAIN)[:, :, :3].mean(dim=(1, 2, 3))
+    is_black = sky < 0.2 * plain
+    assert 0 < int(is_black.sum()) < len(PLAIN)
+
+
+def test_recipes_without_streets_draw_as_before_there_were_any() -> None:
+    assert torch.equal(made(DEFAULT.without("street")).dark, made(replace(DEFAULT, street=0)).dark)
+    assert not torch.equal(made(DEFAULT).dark, made(DEFAULT.without("street")).dark)
+
+
+@pytest.mark.parametrize("step", ["street", "uneven"])
+def test_one_kind_of_light_is_in_the_later_half_alone(step: str) -> None:
+    recipe = replace(DARKENED, identity=1.0, **{step: 0.5})  # type: ignore[arg-type]
+    pairs, known = synthesise_with(step, PHOTOGRAPHS, recipe, draws())
+    assert known == 4
+    differs = (pairs.dark - pairs.target).abs().mean(dim=(1, 2, 3)) > 0.02
+    assert differs.tolist() == [False] * 4 + [True] * 4
+    every, count = synthesise_with(None, PHOTOGRAPHS, recipe, draws())
+    assert count == 8
+    assert torch.equal(every.dark, made(recipe).dark)
+
+
 @pytest.mark.parametrize(("kind", "value"), [("black", 0.0), ("white", 1.0)])
 def test_black_and_white_pairs_are_so_on_both_sides(kind: str, value: float) -> None:
     shares = {"grey": 0.0, "black": 0.0, "white": 0.0} | {kind: 1.0}
@@ -109,7 +149,8 @@ def test_a_step_left_out_leaves_the_others_as_they_were() -> None:
     assert options.loss == replace(PRESETS["default"].loss, agreement=0)
     assert set(STEPS) == {
         *("black", "white", "grey", "identity", "deepen", "vibrance", "contrast", "clip"),
-        *("highlights", "uneven", "cast", "noise", "mosaic", "black_level", "tone", "jpeg", "h264"),
+        *("highlights", "uneven", "street", "cast", "noise", "mosaic", "black_level", "tone"),
+        *("jpeg", "h264"),
     }
     with pytest.raises(UsageError, match=r"--without fog: choose among .*clip.*h264.*overall"):
         PRESETS["default"].without("clip", "fog")

@@ -1,19 +1,22 @@
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from training_samples import CPU, OPTIONS, TINY, new_trainer, write_photographs
 
+import streamlight.training.trainer as trainer_module
 from streamlight.errors import ModelError, UsageError
 from streamlight.models.gladnet import GLADNet
 from streamlight.models.spec import ModelSpec
 from streamlight.training.checkpoint import load_checkpoint, save_checkpoint
-from streamlight.training.options import PRESETS, TrainingOptions
+from streamlight.training.options import PRESETS, LossWeights, TrainingOptions
 from streamlight.training.origin import Origin
 from streamlight.training.photographs import Photographs
 from streamlight.training.start import he_initialised
+from streamlight.training.synthesis import Pairs, synthesise_with
 from streamlight.training.trainer import Trainer
 
 
@@ -77,6 +80,35 @@ def test_a_teacher_changes_what_is_learnt(photographs: Photographs) -> None:
     alone, taught = new_trainer(photographs), new_trainer(photographs, teacher=True)
     assert alone.advance().loss != taught.advance().loss
     assert not torch.equal(weights(trained(alone, 2).network), weights(trained(taught, 2).network))
+
+
+ADDING = replace(OPTIONS, add="street", loss=LossWeights(coarse=0.5, overall=0.5), rate=1e-2)
+
+
+def test_what_is_known_is_held_and_what_is_added_is_learnt(
+    photographs: Photographs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert new_trainer(photographs, ADDING).advance().loss > 0.01
+
+    def nothing_new(*arguments: Any) -> tuple[Pairs, int]:
+        pairs, _ = synthesise_with(*arguments)
+        return pairs, len(pairs.dark)
+
+    monkeypatch.setattr(trainer_module, "synthesise_with", nothing_new)
+    trainer = new_trainer(photographs, ADDING)
+    assert trainer.advance().loss == pytest.approx(0, abs=1e-5)  # as it began, it is its target
+
+
+def test_a_run_that_adds_goes_on_with_the_weights_that_it_holds_to(
+    photographs: Photographs, tmp_path: Path
+) -> None:
+    straight = trained(new_trainer(photographs, ADDING), 4)
+    save_checkpoint(tmp_path / "c.pt", trained(new_trainer(photographs, ADDING), 2).state())
+    resumed = Trainer(he_initialised(TINY, 5), photographs, ADDING, CPU)
+    resumed.restore(load_checkpoint(tmp_path / "c.pt"))
+    trained(resumed, 2)
+    assert torch.equal(weights(resumed.network), weights(straight.network))
+    assert torch.equal(weights(resumed.result()), weights(straight.result()))
 
 
 def test_the_average_follows_behind(photographs: Photographs) -> None:
@@ -193,6 +225,8 @@ def test_a_run_can_go_on_in_another_precision(photographs: Photographs) -> None:
         ({"steps": 0}, "--steps 0"),
         ({"precision": "int8"}, "--precision int8: one of fp32, bf16, fp16"),
         ({"freeze": "all"}, "--freeze all: one of detail, prior"),
+        ({"add": "fog"}, "--add fog: one of street, uneven"),
+        ({"add": "street", "batch": 1}, "--add street --batch 1: at least 2 pairs a step"),
     ],
 )
 def test_wrong_options_are_named(

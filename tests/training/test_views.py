@@ -71,10 +71,14 @@ def test_priors_come_from_the_views_of_the_recipe() -> None:
     network = he_initialised(TINY, 0)
     frames = codes(3, 3, 150, 203)
     with torch.no_grad():
-        area = views.estimate(network.estimate, frames, Recipe(nearest=0, area=1), draws())
+        area = views.draw_views(frames, Recipe(nearest=0, area=1), draws()).estimate(
+            network.estimate
+        )
         assert torch.allclose(area, network.estimate(views.area_view(frames)), atol=1e-5)
-        many = views.estimate(network.estimate, frames, Recipe(nearest=0, many=1), draws())
-        one = views.estimate(network.estimate, frames, Recipe(), draws())
+        many = views.draw_views(frames, Recipe(nearest=0, many=1), draws()).estimate(
+            network.estimate
+        )
+        one = views.draw_views(frames, Recipe(), draws()).estimate(network.estimate)
     assert many.shape == one.shape == (3, 8, 96, 96)
     # the mean over phases of a noisy frame is steadier than one view
     assert many.std(dim=(2, 3)).mean() < one.std(dim=(2, 3)).mean()
@@ -85,6 +89,6 @@ def test_mixed_views_keep_the_frames_apart() -> None:
     recipe = replace(Recipe(), many=1.0)
     bright = torch.cat([torch.full((1, 3, 96, 96), 0.1 * n) for n in range(6)])  # phases agree
     with torch.no_grad():
-        priors = views.estimate(network.estimate, bright, recipe, draws())
+        priors = views.draw_views(bright, recipe, draws()).estimate(network.estimate)
         expected = network.estimate(bright)
     assert torch.allclose(priors, expected, atol=1e-4)
