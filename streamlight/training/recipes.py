@@ -141,7 +141,6 @@ DEFAULT = Recipe(
     highlights=0.7,
     black_night_ev=-6.8,
     uneven=0.15,
-    street=0.15,
     cast=0.4,
     noise=0.9,
     mosaic=0.5,

@@ -57,7 +57,7 @@ class Lamps:
 
 
 def draw_lamps(draws: Draws, horizon: Tensor) -> Lamps:
-    """Draw the lamps of streets: 3 to 96, the fewer the likelier; a third have a pool.
+    """Draw the lamps of streets: 8 to 96, the fewer the likelier; a third have a pool.
 
     Args:
         draws: of this step.
@@ -67,7 +67,7 @@ def draw_lamps(draws: Draws, horizon: Tensor) -> Lamps:
     count, shape = streets * MOST, (streets, MOST)
     down = horizon.view(streets, 1) - 0.1 + draws.uniform(count, 0, 0.7).view(shape)
     right = draws.uniform(count, -0.05, 1.05).view(shape)
-    many = draws.log_uniform(streets, 3, MOST + 1).view(streets, 1)
+    many = draws.log_uniform(streets, 8, MOST + 1).view(streets, 1)
     is_lit = torch.arange(MOST, device=draws.device) < many
     color = torch.tensor(COLORS, device=draws.device)
     color = color[draws.uniform(count, 0, len(COLORS)).long().view(shape)]
@@ -96,9 +96,9 @@ def pools_and_veil(
 ) -> tuple[Tensor, Tensor]:
     """Draw what the lamps light, and their light that is scattered in the lens.
 
-    Pools are those of `light.lamps`, tinted by their lamp. Scattered light falls with the square
-    of the distance, as glare does (J. J. Vos, "On the cause of disability glare and its dependence
-    on glare angle", 2003).
+    Pools are those of `light.lamps`, without the colour of their lamp, for the target has none
+    (docs/training.md, "Night streets"). Scattered light falls with the square of the distance, as
+    the glare in an eye does by the formula of Stiles and Holladay.
 
     Args:
         lamps: of the streets.
@@ -107,21 +107,19 @@ def pools_and_veil(
         width: likewise.
 
     Returns:
-        Light on the ground, 1 at most, and light in the lens, each (B, 3, H, W).
+        Light on the ground, 1 at most, (B, 1, H, W), and light in the lens, (B, 3, H, W).
     """
     rows = _distances(height // COARSE, 1, lamps.down)[:, :, :, None]
     columns = _distances(width // COARSE, width / height, lamps.right)[:, :, None, :]
     squared = rows**2 + columns**2  # (B, N, H / 4, W / 4)
     pools = 1 / (1 + squared / lamps.radius[:, :, None, None] ** 2) ** 2
-    tints = lamps.lit[:, :, None] * (0.6 + 0.4 * lamps.color)
-    lit = torch.einsum("bnhw,bnc->bchw", pools, tints).clamp_max(1)
+    lit = torch.einsum("bnhw,bn->bhw", pools, lamps.lit).clamp_max(1)[:, None]
     halos = scattered / (1 + squared / (4 * lamps.size[:, :, None, None]) ** 2)
     veil = torch.einsum("bnhw,bnc->bchw", halos, lamps.power[:, :, None] * lamps.color)
     smooth = F.interpolate(
         torch.cat([lit, veil], dim=1), (height, width), mode="bilinear", align_corners=False
     )
-    lit, veil = smooth.chunk(2, dim=1)
-    return lit, veil
+    return smooth[:, :1], smooth[:, 1:]
 
 
 def draw_street(
@@ -141,8 +139,8 @@ def draw_street(
         pools_ev: exposure of the brightest pools.
 
     Returns:
-        What the scene is multiplied by, (B, 3, H, W); what is added, likewise; and what the sky
-        leaves of the evenly lit scene, (B, 1, H, 1).
+        What the scene is multiplied by, (B, 1, H, W); what is added, (B, 3, H, W); and what the
+        sky leaves of the evenly lit scene, (B, 1, H, 1).
     """
     horizon = draws.uniform(count, 0.1, 0.5)
     lamps = draw_lamps(draws, horizon)

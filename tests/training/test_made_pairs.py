@@ -96,11 +96,6 @@ def test_a_black_sky_stays_black_in_the_target() -> None:
     assert 0 < int(is_black.sum()) < len(PLAIN)
 
 
-def test_recipes_without_streets_draw_as_before_there_were_any() -> None:
-    assert torch.equal(made(DEFAULT.without("street")).dark, made(replace(DEFAULT, street=0)).dark)
-    assert not torch.equal(made(DEFAULT).dark, made(DEFAULT.without("street")).dark)
-
-
 @pytest.mark.parametrize("step", ["street", "uneven"])
 def test_one_kind_of_light_is_in_the_later_half_alone(step: str) -> None:
     recipe = replace(DARKENED, identity=1.0, **{step: 0.5})  # type: ignore[arg-type]

@@ -21,7 +21,7 @@ LAMP = street.Lamps(
 
 def test_a_street_has_lamps_of_many_colours_and_pools_of_light() -> None:
     field, glow, sky = draw_street(draws(), 12, 64, 96, (-4.0, -3.0), (0.0, 0.0))
-    assert field.shape == glow.shape == (12, 3, 64, 96)
+    assert (field.shape, glow.shape) == ((12, 1, 64, 96), (12, 3, 64, 96))
     assert sky.shape[2:] == (64, 1)
     assert 2**-4 <= field[:, :, -8:].min() < 2**-3
     assert 0.5 < field.max() < 1.2
@@ -42,9 +42,8 @@ def test_a_lamp_has_its_place_colour_and_shape() -> None:
 
 def test_a_pool_fades_and_light_is_scattered_around_a_lamp() -> None:
     lit, veil = street.pools_and_veil(LAMP, torch.full((1, 1, 1, 1), 0.01), 320, 640)
-    assert lit.shape == veil.shape == (1, 3, 320, 640)
+    assert (lit.shape, veil.shape) == ((1, 1, 320, 640), (1, 3, 320, 640))
     assert 0.4 < lit[0, 0, 80, 480] <= 0.5
-    assert lit[0, 0, 80, 480] > lit[0, 2, 80, 480] > 0.2  # tinted, not coloured
     assert 0.2 < lit[0, 0, 112, 480] / lit[0, 0, 80, 480] < 0.35  # at the radius: 1 / (1 + 1)^2
     assert 0.03 < veil[0, 0, 80, 480] < 0.041
     assert 0 < veil[0, 0, 240, 80] < 0.01
