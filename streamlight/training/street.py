@@ -24,7 +24,7 @@ COLORS = (
 )
 """Light of what is lit at night: lamps, headlights, tail lights, signals, signs."""
 
-MOST = 96
+MOST_LAMPS = 96
 """Lamps in one street."""
 
 COARSE = 4
@@ -64,11 +64,11 @@ def draw_lamps(draws: Draws, horizon: Tensor) -> Lamps:
         horizon: below which most of them are, in parts of the height, (B, 1, 1, 1).
     """
     streets = len(horizon)
-    count, shape = streets * MOST, (streets, MOST)
+    count, shape = streets * MOST_LAMPS, (streets, MOST_LAMPS)
     down = horizon.view(streets, 1) - 0.1 + draws.uniform(count, 0, 0.7).view(shape)
     right = draws.uniform(count, -0.05, 1.05).view(shape)
-    many = draws.log_uniform(streets, 8, MOST + 1).view(streets, 1)
-    is_lit = torch.arange(MOST, device=draws.device) < many
+    many = draws.log_uniform(streets, 8, MOST_LAMPS + 1).view(streets, 1)
+    is_lit = torch.arange(MOST_LAMPS, device=draws.device) < many
     color = torch.tensor(COLORS, device=draws.device)
     color = color[draws.uniform(count, 0, len(COLORS)).long().view(shape)]
     size = draws.log_uniform(count, 0.002, 0.03).view(shape)

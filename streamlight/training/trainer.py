@@ -99,7 +99,7 @@ class Trainer:
         )
         self._scaler = torch.amp.GradScaler(device.type, enabled=options.precision == "fp16")
         self._first = copy.deepcopy(network).eval().requires_grad_(False) if options.add else None
-        needs_begin = options.keep or options.add
+        needs_begin = options.keep or options.add  # a checkpoint holds it for both
         self._begin = copy.deepcopy(network.state_dict()) if needs_begin else None
 
     def result(self) -> GLADNet:
@@ -246,13 +246,12 @@ class Trainer:
             priors = views.estimate(self.network.prior.look)
             places = part.places(self.network, height, width)
             result = self.network.detail(dark, priors, places)
+            held = None
             if self._first is not None:
                 with torch.no_grad():
                     held = views.estimate(self._first.prior.look)[:known]
                     made = self._first.detail(dark[:known], held, places)
-                    target = torch.cat([made, target[known:]])
-            else:
-                held = None
+                target = torch.cat([made, target[known:]])
         loss = loss_of(result, target, options.loss)
         if options.loss.overall or options.loss.agreement:
             loss = loss + self._overall_loss(pairs, priors, held, draws)
@@ -285,7 +284,7 @@ class Trainer:
             if self._first is not None and held is not None:
                 with torch.no_grad():
                     made = self._first.reconstruct(small[: len(held)], held)
-                    target = torch.cat([made, target[len(held) :]])
+                target = torch.cat([made, target[len(held) :]])
         loss = weights.overall * coarse(result, target, cells)
         if weights.agreement:
             with self._autocast():
